@@ -1,0 +1,30 @@
+# Options, warnings and sanitizers that every target shares.
+option(HOLDFAST_BUILD_TESTS "Build the tests" ON)
+option(HOLDFAST_BUILD_EXAMPLES "Build the examples" ON)
+option(HOLDFAST_BUILD_BENCH "Build the benchmarks" OFF)
+option(HOLDFAST_BUILD_CLI "Build the command line" ON)
+set(HOLDFAST_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined or thread")
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(HOLDFAST_CCACHE ccache)
+if(HOLDFAST_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${HOLDFAST_CCACHE})
+endif()
+
+find_package(Threads REQUIRED)
+
+add_library(hf_options INTERFACE)
+target_compile_options(hf_options INTERFACE -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  target_compile_options(hf_options INTERFACE -Wthread-safety)
+endif()
+if(HOLDFAST_SANITIZE)
+  target_compile_options(hf_options INTERFACE -fsanitize=${HOLDFAST_SANITIZE} -fno-omit-frame-pointer
+                                              -fno-sanitize-recover=all)
+  target_link_options(hf_options INTERFACE -fsanitize=${HOLDFAST_SANITIZE})
+endif()
+target_include_directories(hf_options INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+target_link_libraries(hf_options INTERFACE Threads::Threads)

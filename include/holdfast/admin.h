@@ -1,0 +1,67 @@
+// Offline inspection of a store: verify every checksum and invariant, dump a log. Neither changes a byte.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "holdfast/status.h"
+#include "holdfast/types.h"
+
+namespace holdfast {
+
+/// One thing that is wrong, or worth knowing.
+struct VerifyFinding {
+  enum class Severity : std::uint8_t {
+    note = 0,    ///< costs nothing (an orphan file, a torn tail that was never acknowledged)
+    damage = 1,  ///< acknowledged data, or the structure that finds it, is affected
+  };
+  Severity severity = Severity::note;
+  std::string collection;    ///< empty: the store itself
+  std::string file;          ///< relative to the store
+  std::uint64_t offset = 0;  ///< first byte of the finding
+  std::uint64_t length = 0;  ///< 0: unknown
+  std::string message;
+};
+
+struct VerifyReport {
+  std::vector<VerifyFinding> findings;
+  std::uint64_t files_checked = 0;
+  std::uint64_t bytes_checked = 0;
+  std::uint64_t pages_checked = 0;
+  std::uint64_t frames_checked = 0;
+  std::uint64_t points_checked = 0;
+  std::uint64_t links_checked = 0;
+  [[nodiscard]] bool damaged() const noexcept;
+};
+
+struct VerifyOptions {
+  std::string collection;  ///< only this one; empty: all
+  /// Called now and then with bytes done and bytes in all; may be empty.
+  std::function<void(std::uint64_t done, std::uint64_t total)> progress;
+};
+
+/// Reads every file of the store: checksums of each page and frame, the log's chain, and the invariants of ids,
+/// stamps, graph and counts. Needs the store closed. Errors: already_open, not_a_store, unsupported_format, io_error;
+/// damage is not an error but a finding.
+[[nodiscard]] Result<VerifyReport> verify(const std::filesystem::path& path, const VerifyOptions& options = {});
+
+/// One frame or one event of a log, for people.
+struct LogEntry {
+  std::string segment;  ///< file name
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;  ///< bytes of the frame, header included
+  Lsn lsn = 0;
+  Lsn synced_lsn = 0;
+  std::string kind;     ///< "batch", "mark", "segment" (a header), "torn", "damage"
+  std::string summary;  ///< e.g. "3 upserts, 1 erase: 17, 18, 19; -4"
+};
+
+/// Calls `visit` for every entry of the collection's log in order, until it returns false.
+/// Works on a closed store. Errors: not_found, not_a_store, io_error.
+Status dump_log(const std::filesystem::path& path, std::string_view collection,
+                const std::function<bool(const LogEntry&)>& visit);
+
+}  // namespace holdfast

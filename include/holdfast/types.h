@@ -1,0 +1,250 @@
+// Value types of the public API: ids, points, batches, configuration, reports.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "holdfast/status.h"
+
+namespace holdfast {
+
+/// Number of a write batch in its collection's log. The first batch is 1; 0 means "before everything".
+using Lsn = std::uint64_t;
+
+/// Identity of a point: an unsigned 64-bit number or a UUID. The number 7 and any UUID are different ids.
+class PointId {
+ public:
+  enum class Kind : std::uint8_t { number = 0, uuid = 1 };
+
+  constexpr PointId() noexcept = default;
+  constexpr PointId(std::uint64_t number) noexcept : low_(number) {}  // NOLINT(google-explicit-constructor)
+  /// Bytes in the order of the textual form (RFC 9562).
+  [[nodiscard]] static PointId uuid(const std::array<std::uint8_t, 16>& bytes) noexcept;
+  /// Decimal digits, or 8-4-4-4-12 hexadecimal digits. Anything else: invalid_argument.
+  [[nodiscard]] static Result<PointId> parse(std::string_view text);
+  /// From the two halves as stored (see high() and low()).
+  [[nodiscard]] static constexpr PointId from_parts(Kind kind, std::uint64_t high, std::uint64_t low) noexcept {
+    PointId id(low);
+    id.high_ = high;
+    id.kind_ = kind;
+    return id;
+  }
+
+  [[nodiscard]] constexpr Kind kind() const noexcept { return kind_; }
+  [[nodiscard]] constexpr bool is_uuid() const noexcept { return kind_ == Kind::uuid; }
+  /// REQUIRES !is_uuid().
+  [[nodiscard]] constexpr std::uint64_t number() const noexcept { return low_; }
+  /// First eight bytes of a UUID as a big-endian number; 0 for numbers.
+  [[nodiscard]] constexpr std::uint64_t high() const noexcept { return high_; }
+  /// Last eight bytes of a UUID as a big-endian number; the number itself otherwise.
+  [[nodiscard]] constexpr std::uint64_t low() const noexcept { return low_; }
+  [[nodiscard]] std::string to_string() const;
+
+  friend constexpr bool operator==(const PointId&, const PointId&) noexcept = default;
+  friend constexpr auto operator<=>(const PointId&, const PointId&) noexcept = default;
+
+ private:
+  Kind kind_ = Kind::number;
+  std::uint64_t high_ = 0;
+  std::uint64_t low_ = 0;
+};
+
+/// How two vectors are compared. Smaller is nearer for all three.
+enum class Metric : std::uint8_t {
+  l2 = 0,             ///< squared Euclidean distance: sum (a_i - b_i)^2
+  inner_product = 1,  ///< negated inner product: -sum a_i b_i
+  cosine = 2,         ///< 1 - cosine similarity, in [0, 2]; zero vectors are refused
+};
+[[nodiscard]] std::string_view to_string(Metric metric) noexcept;
+[[nodiscard]] Result<Metric> parse_metric(std::string_view text);
+
+/// When a write is acknowledged.
+enum class Durability : std::uint8_t {
+  sync = 0,      ///< After fdatasync: survives kill -9 and power loss. The default.
+  interval = 1,  ///< After the write to the operating system; synced at latest after `sync_interval`.
+                 ///< Survives kill -9; power loss may take the last interval.
+  none = 2,      ///< After the write to the operating system; synced at checkpoints and on close only.
+};
+[[nodiscard]] std::string_view to_string(Durability durability) noexcept;
+
+/// Hard limits. Requests past them get `invalid_argument` or `resource_exhausted`, never a partial effect.
+inline constexpr std::uint32_t kMaxDimension = 65'536;
+inline constexpr std::uint32_t kMaxK = 65'536;
+inline constexpr std::uint32_t kMaxEf = 65'536;
+inline constexpr std::uint32_t kMaxM = 128;
+inline constexpr std::uint32_t kMaxEfConstruction = 16'384;
+inline constexpr std::size_t kMaxPayloadBytes = std::size_t{4} << 20;
+inline constexpr std::size_t kMaxBatchOperations = 100'000;
+inline constexpr std::size_t kMaxBatchBytes = std::size_t{64} << 20;
+inline constexpr std::size_t kMaxMarkers = 1'024;
+inline constexpr std::size_t kMaxMarkerBytes = 4'096;
+inline constexpr std::size_t kMaxNameBytes = 128;
+
+/// Fixed at creation of a collection.
+struct CollectionConfig {
+  std::uint32_t dimension = 0;  ///< number of float32 components, 1..kMaxDimension
+  Metric metric = Metric::l2;
+  std::uint32_t m = 16;                 ///< HNSW M: links chosen per new point and level (2M at level 0), 2..kMaxM
+  std::uint32_t ef_construction = 200;  ///< beam width while building, m..kMaxEfConstruction
+
+  friend bool operator==(const CollectionConfig&, const CollectionConfig&) = default;
+};
+
+/// How thoroughly a checkpoint's files are read at open. `verify()` reads everything at any time.
+enum class VerifyOnOpen : std::uint8_t {
+  metadata = 0,  ///< ids, stamps, lists and payloads; vectors when first returned by get()
+  everything = 1,
+};
+
+/// Database-wide settings.
+struct OpenOptions {
+  bool create_if_missing = true;
+  Durability durability = Durability::sync;      ///< default of writes that name none
+  std::chrono::milliseconds sync_interval{100};  ///< for Durability::interval
+  std::uint64_t log_segment_bytes = std::uint64_t{16} << 20;
+  /// A background checkpoint starts when the log since the last one exceeds this many bytes.
+  std::uint64_t checkpoint_log_bytes = std::uint64_t{512} << 20;
+  bool checkpoint_on_close = true;
+  std::uint32_t indexing_threads = 0;  ///< workers that build the graph; 0: one per core
+  VerifyOnOpen verify_on_open = VerifyOnOpen::metadata;
+};
+
+struct WriteOptions {
+  std::optional<Durability> durability;  ///< overrides OpenOptions::durability
+};
+
+/// A list of operations that is applied entirely or not at all. Not thread-safe; reusable after clear().
+class WriteBatch {
+ public:
+  /// Inserts or replaces. `payload` is a JSON object or empty (stored as no payload). Both are copied.
+  void upsert(PointId id, std::span<const float> vector, std::string_view payload = {});
+  /// Removes the point if it exists.
+  void erase(PointId id);
+  /// Remembers `value` under `key`, durable together with this batch (e.g. how far an import got).
+  /// An empty value removes the marker.
+  void set_marker(std::string_view key, std::string_view value);
+  void clear() noexcept;
+
+  [[nodiscard]] std::size_t size() const noexcept { return operations_.size(); }
+  [[nodiscard]] bool empty() const noexcept { return operations_.empty(); }
+  /// Approximate bytes that this batch takes in the log.
+  [[nodiscard]] std::size_t byte_size() const noexcept;
+
+  enum class Kind : std::uint8_t { upsert = 1, erase = 2, marker = 3 };
+  /// One operation; spans point into the batch and live until it changes.
+  struct Operation {
+    Kind kind;
+    PointId id;
+    std::span<const float> vector;
+    std::string_view payload;  ///< marker: the value
+    std::string_view key;      ///< marker only
+  };
+  [[nodiscard]] Operation operation(std::size_t i) const noexcept;
+
+ private:
+  struct Entry {
+    Kind kind;
+    PointId id;
+    std::size_t vector_begin, vector_size;
+    std::size_t text_begin, text_size;
+    std::size_t key_size;  // the key stands before the text
+  };
+  std::vector<Entry> operations_;
+  std::vector<float> vectors_;
+  std::string text_;
+};
+
+/// What a write did.
+struct WriteReceipt {
+  Lsn lsn = 0;  ///< position of the batch in the log; 0 for an empty batch
+  std::uint64_t upserted = 0;
+  std::uint64_t erased = 0;  ///< ids that existed and are now gone
+};
+
+struct Point {
+  PointId id;
+  std::vector<float> vector;  ///< exactly as written, `dimension` components
+  std::string payload;        ///< exactly as written; empty if none
+};
+
+struct SearchOptions {
+  std::uint32_t k = 10;  ///< results wanted, 1..kMaxK
+  std::uint32_t ef = 0;  ///< beam width, 1..kMaxEf; 0: max(k, 100). Raised to k if smaller.
+  bool with_payload = false;
+  bool exact = false;  ///< compare with every point instead of walking the graph
+};
+
+struct Hit {
+  PointId id;
+  float distance = 0;   ///< see Metric; computed from the stored float32 vectors
+  std::string payload;  ///< if asked for
+};
+
+/// Nearest first; equal distances in order of age (older write first).
+using Hits = std::vector<Hit>;
+
+/// What open() found and did. All counts are of this open only.
+struct RecoveryReport {
+  bool clean = true;       ///< last close was clean and nothing had to be cut
+  Lsn checkpoint_lsn = 0;  ///< last batch inside the checkpoint that was used
+  std::uint64_t checkpoint_generation = 0;
+  bool fell_back = false;  ///< the newest checkpoint was damaged, the one before was used
+  Lsn last_lsn = 0;        ///< last batch that is in the store now
+  std::uint64_t frames_replayed = 0;
+  std::uint64_t bytes_replayed = 0;
+  std::uint64_t bytes_cut = 0;             ///< torn tail: never acknowledged
+  std::string cut_reason;                  ///< empty if nothing was cut
+  std::vector<std::string> files_removed;  ///< orphans of interrupted work
+  std::vector<std::string> notes;          ///< damage that cost nothing, in words
+  double load_ms = 0;                      ///< manifest and extents
+  double replay_ms = 0;                    ///< log
+  double total_ms = 0;
+
+  [[nodiscard]] std::string to_string() const;
+};
+
+struct CollectionStats {
+  std::uint64_t points = 0;  ///< live
+  std::uint64_t slots = 0;   ///< rows in use, dead ones included
+  std::uint64_t dead_slots = 0;
+  std::uint64_t growing = 0;  ///< committed rows that the graph does not hold yet
+  std::uint64_t graph_nodes = 0;
+  std::uint32_t graph_levels = 0;
+  std::uint64_t graph_epoch = 0;
+  Lsn last_lsn = 0;
+  Lsn synced_lsn = 0;
+  Lsn checkpoint_lsn = 0;
+  std::uint64_t checkpoint_generation = 0;
+  std::uint64_t log_bytes = 0;       ///< bytes of log since the last checkpoint
+  std::uint64_t disk_bytes = 0;      ///< all files of the collection
+  std::uint64_t vector_bytes = 0;    ///< rows in memory or mapped
+  std::uint64_t overhead_bytes = 0;  ///< everything else in memory: lists, ids, stamps, payload index
+  std::uint64_t payload_bytes = 0;
+  std::uint64_t retained_bytes = 0;  ///< superseded lists that a pinned view may still read
+  std::uint64_t pinned_snapshots = 0;
+  std::uint64_t writes = 0;  ///< batches acknowledged since open
+  std::uint64_t groups = 0;  ///< log writes since open
+  std::uint64_t syncs = 0;   ///< fdatasync calls on the log since open
+  std::string write_error;   ///< why the collection is read-only; empty if it is not
+};
+
+}  // namespace holdfast
+
+template <>
+struct std::hash<holdfast::PointId> {
+  std::size_t operator()(const holdfast::PointId& id) const noexcept {
+    std::uint64_t h = (id.low() ^ (id.high() * 0x9E3779B97F4A7C15ULL)) + static_cast<std::uint64_t>(id.kind());
+    h = (h ^ (h >> 32)) * 0xD6E8FEB86659FD93ULL;
+    h = (h ^ (h >> 32)) * 0xD6E8FEB86659FD93ULL;
+    return static_cast<std::size_t>(h ^ (h >> 32));
+  }
+};
