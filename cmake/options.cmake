@@ -18,6 +18,10 @@ find_package(Threads REQUIRED)
 
 add_library(hf_options INTERFACE)
 target_compile_options(hf_options INTERFACE -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
+# GCC 12 reports false overlaps inside std::string concatenation (GCC bug 105651).
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(hf_options INTERFACE -Wno-restrict)
+endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(hf_options INTERFACE -Wthread-safety)
 endif()
