@@ -3,7 +3,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include <new>
+#include <exception>
 
 namespace holdfast {
 
