@@ -1,0 +1,80 @@
+// Extents: immutable files of a checkpoint (format: extent_format.h, docs/format/extent.md).
+//
+// An extent is a header, a run of data bytes (mappable: the data begins at file offset 4096), a checksum per 64 KiB
+// page of data, and a footer. It is written once, synced, and only then named by a manifest.
+// What the data means is its kind, a number that the engine gives.
+//
+// Threading: a writer belongs to one thread; an Extent may be read by any number of threads.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/coding.h"
+#include "base/ids.h"
+#include "os/file_system.h"
+
+namespace holdfast::storage {
+
+inline constexpr std::size_t kExtentDataOffset = 4096;
+inline constexpr std::size_t kExtentPageBytes = std::size_t{64} << 10;
+
+/// How a manifest names an extent.
+struct ExtentInfo {
+  std::uint64_t number = 0;  ///< file name; never reused within a collection
+  std::uint8_t kind = 0;
+  std::uint8_t field = 0;  ///< vector field; 0 for now
+  std::uint32_t first_slot = 0;
+  std::uint32_t slot_count = 0;
+  std::uint64_t data_bytes = 0;
+  std::uint64_t checksum = 0;  ///< of header and page table: tells a stale file of the same name
+  friend bool operator==(const ExtentInfo&, const ExtentInfo&) = default;
+};
+
+class ExtentWriter {
+ public:
+  /// `info`: number, kind, field, first_slot, slot_count are taken; the rest is filled by finish().
+  [[nodiscard]] static Result<std::unique_ptr<ExtentWriter>> create(os::FileSystem& fs, const std::string& directory,
+                                                                    const Uuid& collection, const ExtentInfo& info);
+  ~ExtentWriter();
+  /// Appends data; buffered.
+  Status append(ByteSpan bytes);
+  /// Writes page table and footer, syncs the file. The directory is synced by the caller, once for all extents.
+  [[nodiscard]] Result<ExtentInfo> finish();
+
+ private:
+  class Impl;
+  explicit ExtentWriter(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+class Extent {
+ public:
+  /// Maps the file and checks header, footer and page table against `info`; no page of data is read.
+  /// Errors: not_found, data_damaged (names file and offset), unsupported_format, io_error.
+  [[nodiscard]] static Result<std::shared_ptr<const Extent>> open(os::FileSystem& fs, const std::string& directory,
+                                                                  const Uuid& collection, const ExtentInfo& info);
+  /// The data bytes, 4096-aligned in memory.
+  [[nodiscard]] ByteSpan data() const noexcept { return data_; }
+  [[nodiscard]] const ExtentInfo& info() const noexcept { return info_; }
+  [[nodiscard]] std::uint64_t pages() const noexcept;
+  /// Checks the pages that hold [offset, offset + length) against their checksums, each only once in the life of this
+  /// object. Thread-safe. data_damaged names file and offset.
+  Status verify(std::uint64_t offset, std::uint64_t length) const;
+  Status verify_all() const { return verify(0, info_.data_bytes); }
+  /// One page, always read again (for scrubbing).
+  Status verify_page(std::uint64_t page) const;
+
+  ~Extent();
+
+ private:
+  class Impl;
+  Extent() = default;
+  ByteSpan data_;
+  ExtentInfo info_;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace holdfast::storage

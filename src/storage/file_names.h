@@ -1,0 +1,55 @@
+// Names of everything that may stand in a store's directory.
+//
+//   <store>/LOCK                          held while open, never deleted
+//   <store>/CATALOG                       names every collection (format: docs/format/catalog.md)
+//   <store>/c-<uuid>/                     one collection
+//       manifest-<generation>             names every extent of one checkpoint; the two newest are kept
+//       wal/<first lsn>.log               log segments; wal/next.tmp is the one made ahead
+//       ext/<number>.ext                  extents
+//   *.tmp                                 unfinished; garbage after a crash
+// Numbers are 16 lower-case hexadecimal digits, so that name order is number order.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+
+namespace holdfast::storage {
+
+inline constexpr std::string_view kLockFile = "LOCK";
+inline constexpr std::string_view kCatalogFile = "CATALOG";
+inline constexpr std::string_view kWalDirectory = "wal";
+inline constexpr std::string_view kExtentDirectory = "ext";
+inline constexpr std::string_view kNextSegmentFile = "next.tmp";
+
+enum class FileKind : std::uint8_t {
+  lock,
+  catalog,
+  collection_directory,
+  manifest,
+  wal_directory,
+  segment,
+  extent_directory,
+  extent,
+  temporary,
+  unknown
+};
+
+[[nodiscard]] std::string manifest_name(std::uint64_t generation);
+[[nodiscard]] std::string segment_name(Lsn first_lsn);
+[[nodiscard]] std::string extent_name(std::uint64_t number);
+[[nodiscard]] std::string collection_directory_name(const Uuid& uuid);
+
+struct ParsedName {
+  FileKind kind = FileKind::unknown;
+  std::uint64_t number = 0;  ///< generation, lsn or extent number
+};
+/// What a name found in a directory stands for. Never fails: strange names are `unknown`.
+[[nodiscard]] ParsedName parse_name(std::string_view name);
+
+[[nodiscard]] std::string to_text(const Uuid& uuid);
+
+}  // namespace holdfast::storage

@@ -1,0 +1,81 @@
+// Reads a log and decides where it ends: the decision table (cases E1..E5 in wal_reader.cc and docs/format/log.md).
+//
+// The reader changes nothing. A caller that accepts the verdict calls seal_tail() before it writes again.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/coding.h"
+#include "base/ids.h"
+#include "os/file_system.h"
+#include "storage/wal_writer.h"
+
+namespace holdfast::storage {
+
+enum class FrameType : std::uint8_t { batch = 1, mark = 2 };
+
+/// A valid frame, or the header of a segment. `body` is valid during the call only.
+struct FrameView {
+  std::string_view segment;  ///< file name
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;  ///< header + body, without padding
+  FrameType type = FrameType::batch;
+  Lsn lsn = 0;
+  Lsn synced_lsn = 0;
+  ByteSpan body;
+};
+
+enum class LogVerdict : std::uint8_t {
+  complete,        ///< E0: ends with the last byte written (nothing but zeros follows)
+  torn_tail,       ///< E1: in the last segment, followed by nothing valid: cut
+  unacknowledged,  ///< E2: valid frames follow, none of which proves that the first invalid one was synced: cut
+  damage,          ///< E3/E4: something proves that a missing frame was synced, or a gap: refuse
+  damage_below_checkpoint,  ///< E5: like damage, but the checkpoint already holds what is missing: report, go on
+};
+
+struct LogDamage {
+  std::string segment;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  Lsn first_lsn = 0, last_lsn = 0;  ///< what is missing, as far as it is known (last 0: unknown)
+  std::string message;
+};
+
+struct LogTail {
+  LogVerdict verdict = LogVerdict::complete;
+  LogEnd end;                     ///< last frame that counts
+  std::string last_segment;       ///< empty: the log has no segment
+  std::uint64_t valid_bytes = 0;  ///< of the last segment, header included, padded to the group's end
+  std::uint64_t bytes_cut = 0;    ///< non-zero garbage after that, up to its last non-zero byte
+  bool ends_with_mark = false;    ///< clean close or idle: everything up to the mark was durable
+  std::vector<LogDamage> damage;  ///< for damage and damage_below_checkpoint, one entry each
+  std::string reason;             ///< in words, names file and offset; empty for complete
+  std::uint64_t frames = 0;       ///< visited
+  std::uint64_t bytes = 0;        ///< read, of visited frames
+};
+
+struct ReadLogOptions {
+  std::string directory;
+  Uuid collection{};
+  Lsn after = 0;  ///< frames with lsn <= after are checked but not visited; the checkpoint's lsn
+  /// Highest lsn that something outside the log (a manifest) proves to have been synced.
+  Lsn proven = 0;
+};
+
+/// Visits, in order, every frame with lsn > after up to the end of the log. `visit` returns ok to go on; its error ends
+/// the reading and is returned. Verdict `damage` is not an error of this function: the tail says it, and the frames
+/// visited so far are those before the damage. Errors: io_error, unsupported_format.
+[[nodiscard]] Result<LogTail> read_log(os::FileSystem& fs, const ReadLogOptions& options,
+                                       const std::function<Status(const FrameView&)>& visit);
+
+/// Makes the accepted tail safe to go on from: the valid part of the last segment is copied to a fresh file, synced,
+/// renamed over it, and the directory synced (the page cache may hold what the disk does not). Later segments that hold
+/// nothing valid are removed, as is a left-over next.tmp. REQUIRES verdict complete, torn_tail or unacknowledged (or
+/// damage_below_checkpoint with the end usable). Returns names of removed files.
+[[nodiscard]] Result<std::vector<std::string>> seal_tail(os::FileSystem& fs, const ReadLogOptions& options,
+                                                         const LogTail& tail);
+
+}  // namespace holdfast::storage
