@@ -1,0 +1,62 @@
+// The free helpers of file_system.h: written against the seam, so they run on every FileSystem.
+#include "base/try.h"
+#include "os/file_system.h"
+
+namespace holdfast::os {
+
+std::string join(std::string_view directory, std::string_view name) {
+  std::string path(directory);
+  if (path.empty() || path.back() != '/') path += '/';
+  path += name;
+  return path;
+}
+
+std::string parent(std::string_view path) {
+  while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos) return ".";
+  const std::size_t last = path.find_last_not_of('/', slash);
+  return std::string(last == std::string_view::npos ? "/" : path.substr(0, last + 1));
+}
+
+namespace {
+
+Status write_new_file(FileSystem& fs, const std::string& path, ByteSpan bytes) {
+  HF_ASSIGN(const std::unique_ptr<File> file, fs.create(path));
+  HF_TRY(file->write_at(0, bytes));
+  return file->sync();
+}
+
+}  // namespace
+
+Status write_file_atomically(FileSystem& fs, const std::string& path, ByteSpan bytes) {
+  const std::string temporary = path + ".tmp";
+  // A crash may have left one behind; it was never named by anything, so its content is worthless.
+  if (Status removed = fs.remove(temporary); !removed.ok() && removed.code() != StatusCode::not_found) return removed;
+
+  Status status = write_new_file(fs, temporary, bytes);
+  // Power fails here: `path` is as before, and the temporary file is an orphan of any length.
+  if (status.ok()) status = fs.rename(temporary, path);
+  if (!status.ok()) {
+    fs.remove(temporary).ignore();  // best effort: the first error is the one to report
+    return status;
+  }
+  // Power fails here: `path` is old or new, both whole.
+  return fs.sync_directory(parent(path));
+}
+
+Result<Bytes> read_file(FileSystem& fs, const std::string& path, std::uint64_t limit) {
+  HF_ASSIGN(const std::unique_ptr<File> file, fs.open(path, FileSystem::Access::read));
+  HF_ASSIGN(const std::uint64_t size, file->size());
+  if (size > limit) {
+    return Status(StatusCode::data_damaged, "read " + path + ": it has " + std::to_string(size) +
+                                                " bytes, more than the " + std::to_string(limit) +
+                                                " that such a file can have");
+  }
+  Bytes bytes(static_cast<std::size_t>(size));
+  HF_ASSIGN(const std::size_t count, file->read_at(0, bytes));
+  bytes.resize(count);  // shorter if it was truncated meanwhile
+  return bytes;
+}
+
+}  // namespace holdfast::os

@@ -1,0 +1,214 @@
+// FileSystem on Linux system calls.
+//
+//  1. Every descriptor is O_CLOEXEC; files are regular files (a directory, pipe or device is refused at open).
+//  2. EINTR is retried and short transfers are continued here; nothing else is retried.
+//  3. Reads, writes and maps are positioned: no descriptor has a file position that anybody relies on.
+//
+// Does not know: what any file means, or which call makes what durable in which order. That is the storage room's.
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <utility>
+
+#include "base/random.h"
+#include "base/try.h"
+#include "os/file_system.h"
+#include "os/posix_error.h"
+#include "os/posix_lock.h"
+
+namespace holdfast::os {
+namespace {
+
+class PosixMap final : public MappedFile {
+ public:
+  PosixMap(void* address, std::size_t size) noexcept {
+    bytes_ = ByteSpan(static_cast<const std::byte*>(address), size);
+  }
+  ~PosixMap() override {
+    if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  }
+};
+
+class PosixFile final : public File {
+ public:
+  PosixFile(FileDescriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  Result<std::uint64_t> size() const override {
+    struct stat info {};
+    if (::fstat(fd_.get(), &info) != 0) return error_status("stat", path_, errno);
+    return static_cast<std::uint64_t>(info.st_size);
+  }
+
+  Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> out) const override {
+    std::size_t done = 0;
+    while (done < out.size()) {
+      const ssize_t count = retry_interrupted(
+          [&] { return ::pread(fd_.get(), out.data() + done, out.size() - done, static_cast<off_t>(offset + done)); });
+      if (count < 0) return error_status("read", path_, errno);
+      if (count == 0) break;  // the end of the file
+      done += static_cast<std::size_t>(count);
+    }
+    return done;
+  }
+
+  Status write_at(std::uint64_t offset, ByteSpan bytes) override {
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+      const ssize_t count = retry_interrupted([&] {
+        return ::pwrite(fd_.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+      });
+      if (count < 0) return error_status("write", path_, errno);
+      if (count == 0) return error_status("write", path_, EIO);  // never for a regular file; no endless loop either way
+      done += static_cast<std::size_t>(count);
+    }
+    return {};
+  }
+
+  Status truncate(std::uint64_t size) override {
+    if (retry_interrupted([&] { return ::ftruncate(fd_.get(), static_cast<off_t>(size)); }) != 0) {
+      return error_status("truncate", path_, errno);
+    }
+    return {};
+  }
+
+  Status sync() override {
+    if (retry_interrupted([&] { return ::fdatasync(fd_.get()); }) != 0) return error_status("sync", path_, errno);
+    return {};
+  }
+
+  Result<std::unique_ptr<MappedFile>> map() const override {
+    HF_ASSIGN(const std::uint64_t size, this->size());
+    if (size == 0) return std::unique_ptr<MappedFile>(std::make_unique<PosixMap>(nullptr, 0));
+    void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd_.get(), 0);
+    if (address == MAP_FAILED) return error_status("map", path_, errno);
+    return std::unique_ptr<MappedFile>(std::make_unique<PosixMap>(address, size));
+  }
+
+ private:
+  FileDescriptor fd_;
+  std::string path_;
+};
+
+Result<std::unique_ptr<File>> open_file(std::string_view operation, const std::string& path, int flags) {
+  // O_NONBLOCK means nothing to a regular file, and keeps a pipe from hanging us until it is refused below.
+  HF_ASSIGN(FileDescriptor fd, open_descriptor(operation, path, flags | O_NONBLOCK | O_NOCTTY));
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return error_status(operation, path, errno);
+  if (!S_ISREG(info.st_mode)) {
+    return Status(StatusCode::io_error, std::string(operation) + " " + path + ": it is not a regular file");
+  }
+  return std::unique_ptr<File>(std::make_unique<PosixFile>(std::move(fd), path));
+}
+
+struct DirectoryCloser {
+  void operator()(DIR* directory) const noexcept { ::closedir(directory); }
+};
+
+bool is_directory(int directory_fd, const dirent& entry) noexcept {
+  if (entry.d_type != DT_UNKNOWN && entry.d_type != DT_LNK) return entry.d_type == DT_DIR;
+  struct stat info {};
+  return ::fstatat(directory_fd, entry.d_name, &info, 0) == 0 && S_ISDIR(info.st_mode);
+}
+
+class PosixFileSystem final : public FileSystem {
+ public:
+  Result<std::unique_ptr<File>> create(const std::string& path) override {
+    return open_file("create", path, O_RDWR | O_CREAT | O_EXCL);
+  }
+
+  Result<std::unique_ptr<File>> open(const std::string& path, Access access) override {
+    return open_file("open", path, access == Access::read ? O_RDONLY : O_RDWR);
+  }
+
+  Status rename(const std::string& from, const std::string& to) override {
+    if (::rename(from.c_str(), to.c_str()) == 0) return {};
+    const int error = errno;  // before the concatenation, which may allocate
+    return error_status("rename", from + " to " + to, error);
+  }
+
+  Status remove(const std::string& path) override {
+    if (::unlink(path.c_str()) != 0) return error_status("remove", path, errno);
+    return {};
+  }
+
+  Status create_directory(const std::string& path) override {
+    constexpr mode_t kMode = 0755;
+    if (::mkdir(path.c_str(), kMode) != 0) return error_status("create directory", path, errno);
+    return {};
+  }
+
+  Status remove_directory(const std::string& path) override {
+    if (::rmdir(path.c_str()) != 0) return error_status("remove directory", path, errno);
+    return {};
+  }
+
+  Status sync_directory(const std::string& path) override {
+    HF_ASSIGN(const FileDescriptor fd, open_descriptor("sync directory", path, O_RDONLY | O_DIRECTORY));
+    if (retry_interrupted([&] { return ::fsync(fd.get()); }) != 0) return error_status("sync directory", path, errno);
+    return {};
+  }
+
+  Result<std::vector<DirectoryEntry>> list(const std::string& path) override {
+    const std::unique_ptr<DIR, DirectoryCloser> directory(::opendir(path.c_str()));  // O_CLOEXEC since glibc 2.4
+    if (!directory) return error_status("list", path, errno);
+    std::vector<DirectoryEntry> entries;
+    for (;;) {
+      errno = 0;
+      const dirent* entry = ::readdir(directory.get());
+      if (entry == nullptr) {
+        if (errno != 0) return error_status("list", path, errno);
+        break;
+      }
+      const std::string_view name = entry->d_name;
+      if (name == "." || name == "..") continue;
+      entries.push_back({std::string(name), is_directory(::dirfd(directory.get()), *entry)});
+    }
+    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    return entries;
+  }
+
+  Result<bool> exists(const std::string& path) override {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) == 0) return true;
+    if (errno == ENOENT) return false;
+    return error_status("stat", path, errno);
+  }
+
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override { return lock_posix_file(path); }
+
+  std::uint64_t random_u64() override {
+    std::uint64_t value = 0;
+    const ssize_t count = retry_interrupted([&] { return ::getrandom(&value, sizeof value, 0); });
+    if (count == static_cast<ssize_t>(sizeof value)) return value;
+    // A kernel or sandbox without getrandom: still never the same twice, which is all that salts and uuids need.
+    static std::atomic<std::uint64_t> calls{0};  // relaxed: only uniqueness matters, nothing is published through it
+    const auto now = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+    const std::uint64_t call = calls.fetch_add(1, std::memory_order_relaxed);
+    return mix64(mix64(now) ^ mix64((static_cast<std::uint64_t>(::getpid()) << 32) + call));
+  }
+
+  Result<std::uint64_t> free_bytes(const std::string& path) override {
+    struct statvfs info {};
+    if (retry_interrupted([&] { return ::statvfs(path.c_str(), &info); }) != 0) {
+      return error_status("measure free space of", path, errno);
+    }
+    return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+  }
+};
+
+}  // namespace
+
+FileSystem& posix_file_system() {
+  static PosixFileSystem& instance = *new PosixFileSystem;  // never destroyed: handles may outlive static objects
+  return instance;
+}
+
+}  // namespace holdfast::os
