@@ -1,0 +1,134 @@
+// The HNSW graph (Malkov, Yashunin: "Efficient and robust approximate nearest neighbor search using Hierarchical
+// Navigable Small World graphs", TPAMI 2020) on versioned, immutable neighbor lists.
+//
+// Invariants
+//  G1. A neighbor list is never modified once its node's head pointer names it. A writer makes a new list whose `prev`
+//      is the old one and whose `epoch` is the epoch from which it holds, then swings the head (release).
+//  G2. A reader of epoch e uses the first list on the chain with list.epoch <= e; below the last one in memory stands
+//      the row of a mapped extent, if the node has one.
+//  G3. Epochs become visible only through a GraphRoot that the engine publishes. Lists of a newer epoch are skipped.
+//  G4. A superseded list is freed only by the engine's reclaimer, once every pinned root has epoch >= the epoch that
+//      superseded it.
+//  G5. insert() gives the same graph for any number of threads.
+// The graph knows nothing of ids, deletes, filters or files: callers pass slots and a visibility callback.
+//
+// Threading: readers (neighbors, search_graph) run on any thread without a lock while they hold a root that the engine
+// keeps pinned. All changes go through one GraphWriter at a time.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/coding.h"
+#include "base/ids.h"
+#include "holdfast/status.h"
+#include "index/vector_table.h"
+
+namespace holdfast::index {
+
+inline constexpr int kMaxLevels = 16;
+
+/// What a reader needs to walk one epoch. Copied into the engine's view.
+struct GraphRoot {
+  GraphEpoch epoch = 0;
+  Slot entry = kNoSlot;
+  std::uint32_t levels = 0;  ///< levels in use; 0: the graph is empty
+  std::uint32_t nodes = 0;
+};
+
+struct GraphParams {
+  std::uint32_t m = 16;
+  std::uint32_t ef_construction = 200;
+  [[nodiscard]] std::uint32_t max_links(int level) const noexcept { return level == 0 ? 2 * m : m; }
+};
+
+/// Level of a point: geometric with ratio 1/m, drawn from a hash of its id, so that a build is repeatable.
+[[nodiscard]] int level_for(std::uint64_t id_hash, std::uint32_t m) noexcept;
+
+struct NeighborList;  // neighbor_list.h
+
+/// A list that was superseded: free it with release_list() once no pinned root is older than `epoch`.
+struct RetiredList {
+  NeighborList* list = nullptr;
+  GraphEpoch epoch = 0;
+  std::uint32_t bytes = 0;
+};
+void release_list(NeighborList* list) noexcept;
+
+/// A point to be inserted.
+struct NewNode {
+  Slot slot = kNoSlot;
+  int level = 0;
+};
+
+class GraphWriter;
+
+class Graph {
+ public:
+  /// `vectors` must outlive the graph.
+  Graph(const VectorTable& vectors, GraphParams params);
+  ~Graph();  ///< frees every list that is still on a chain's head; retired ones belong to whoever took them
+
+  [[nodiscard]] const GraphParams& params() const noexcept;
+  [[nodiscard]] const VectorTable& vectors() const noexcept;
+
+  /// Links of `slot` at `level` in `epoch`. Empty for a slot that is no node of that epoch.
+  [[nodiscard]] std::span<const Slot> neighbors(Slot slot, int level, GraphEpoch epoch) const noexcept;
+  /// Whether the slot is a node of that epoch, and its top level.
+  [[nodiscard]] bool contains(Slot slot, GraphEpoch epoch) const noexcept;
+  [[nodiscard]] int level(Slot slot, GraphEpoch epoch) const noexcept;
+
+  /// Committer only: makes the pointer tables for slots below `end`.
+  Status reserve(Slot end);
+
+  // --- Checkpoint images. One chunk = kChunkSlots slots. ---
+  /// Level-0 rows of slots [chunk*kChunkSlots, end) as of `epoch`, appended to `out`: per row a u32 count
+  /// (0xFFFFFFFF: no node) and 2M u32 links. Row stride: level0_row_bytes().
+  void encode_level0(std::uint32_t chunk, Slot end, GraphEpoch epoch, Bytes& out) const;
+  [[nodiscard]] std::size_t level0_row_bytes() const noexcept;
+  /// Upper levels of the chunk's slots as of `epoch` (format at the head of graph_image.cc).
+  void encode_upper(std::uint32_t chunk, Slot end, GraphEpoch epoch, Bytes& out) const;
+  /// Before readers exist: use mapped rows as the oldest version of this chunk's level-0 lists. Validates counts and
+  /// link ranges (< slot_end); data_damaged (message with the byte offset within `data`) otherwise.
+  Status attach_level0(std::uint32_t chunk, ByteSpan data, Slot slot_end, std::shared_ptr<const void> owner);
+  Status load_upper(std::uint32_t chunk, ByteSpan data, Slot slot_end);
+  /// Largest epoch at which any list of the chunk changed (0: never since attach). Pairs with the writer's release.
+  [[nodiscard]] GraphEpoch changed_epoch(std::uint32_t chunk) const noexcept;
+
+  /// The token through which alone the graph can change. REQUIRES that no other writer exists.
+  [[nodiscard]] GraphWriter writer();
+
+  [[nodiscard]] std::uint64_t memory_bytes() const noexcept;  ///< lists and tables, without retired lists
+
+ private:
+  friend class GraphWriter;
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Inserts nodes in deterministic batches (Manohar et al.: "ParlayANN", PPoPP 2024).
+class GraphWriter {
+ public:
+  GraphWriter(GraphWriter&&) noexcept;
+  ~GraphWriter();
+
+  /// How many of `waiting` points the next batch should take, given the size of the graph (prefix doubling, then a few
+  /// per cent, never more than 4,000).
+  [[nodiscard]] static std::size_t batch_size(std::size_t graph_nodes, std::size_t waiting) noexcept;
+
+  /// Inserts `nodes` (all not yet in the graph, their rows written) on top of `base`, the newest root, using up to
+  /// `threads` threads. Returns the new root (epoch base.epoch + 1) and appends what it superseded to `retired`. The
+  /// engine then publishes the root. resource_exhausted: nothing changed.
+  [[nodiscard]] Result<GraphRoot> insert(const GraphRoot& base, std::span<const NewNode> nodes, unsigned threads,
+                                         std::vector<RetiredList>& retired);
+
+ private:
+  friend class Graph;
+  explicit GraphWriter(Graph::Impl& impl);
+  Graph::Impl* impl_;
+};
+
+}  // namespace holdfast::index

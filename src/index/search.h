@@ -1,0 +1,40 @@
+// Search of one graph epoch, and exact scans.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/ids.h"
+#include "index/graph.h"
+#include "index/vector_table.h"
+
+namespace holdfast::index {
+
+struct Candidate {
+  float distance = 0;
+  Slot slot = kNoSlot;
+  /// Nearest first; equal distances by slot (age).
+  friend bool operator<(const Candidate& a, const Candidate& b) noexcept {
+    return a.distance < b.distance || (a.distance == b.distance && a.slot < b.slot);
+  }
+  friend bool operator==(const Candidate&, const Candidate&) noexcept = default;
+};
+
+/// Decides whether a slot may be a result. Invisible slots route but never take a place.
+struct Visibility {
+  bool (*visible)(const void* context, Slot slot) noexcept = nullptr;  ///< null: every slot is visible
+  const void* context = nullptr;
+  [[nodiscard]] bool operator()(Slot slot) const noexcept { return visible == nullptr || visible(context, slot); }
+};
+
+/// Up to max(k, ef)-wide beam search; `out` receives at most k visible candidates, sorted. Allocates nothing once the
+/// calling thread has searched a graph of this size before. Deterministic for a root. `k` <= `ef`.
+void search_graph(const Graph& graph, const GraphRoot& root, const Query& query, std::uint32_t k, std::uint32_t ef,
+                  const Visibility& visibility, std::vector<Candidate>& out);
+
+/// Exact: compares the query with every visible slot of [begin, end) and merges the results into `out`, which holds at
+/// most k sorted candidates before and after.
+void scan(const VectorTable& vectors, const Query& query, Slot begin, Slot end, std::uint32_t k,
+          const Visibility& visibility, std::vector<Candidate>& out);
+
+}  // namespace holdfast::index
