@@ -8,26 +8,12 @@
 //  K3. Inputs are finite (validated at the API). Sums may overflow to +inf.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <span>
-#include <string_view>
 
 #include "holdfast/status.h"
+#include "simd/kernel_table.h"
 
 namespace holdfast::simd {
-
-struct Kernels {
-  const char* name;  ///< "scalar", "avx2", "avx512", "neon"
-
-  /// sum (a_i - b_i)^2
-  float (*l2)(const float* a, const float* b, std::size_t dim) noexcept;
-  /// sum a_i b_i
-  float (*dot)(const float* a, const float* b, std::size_t dim) noexcept;
-  /// Four vectors against one query: out[j] = l2(query, vectors[j]). Shares the loads of the query.
-  void (*l2_x4)(const float* query, const float* const vectors[4], std::size_t dim, float out[4]) noexcept;
-  void (*dot_x4)(const float* query, const float* const vectors[4], std::size_t dim, float out[4]) noexcept;
-};
 
 /// The table that this process uses: the best one that the machine supports, or the one named by the environment
 /// variable HOLDFAST_KERNELS. Decided at the first call. If the variable names an unknown or unsupported table the

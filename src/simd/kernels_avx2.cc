@@ -1,0 +1,122 @@
+// Distance kernels for AVX2 with fused multiply-add.
+//
+// Order of additions, the same in both entries because both are the template `run` (K1):
+//   - four accumulators of 8 lanes per vector; component i goes to accumulator (i / 8) mod 4, lane i mod 8;
+//   - what is left after the last block of 32: whole blocks of 8 to accumulators 0, 1, 2, and the last 1..7 components,
+//     loaded under a mask (K2), to accumulator 3;
+//   - (acc0 + acc1) + (acc2 + acc3), then halves onto each other: 8 -> 4 -> 2 -> 1 lanes.
+// Sixteen registers hold the accumulators of two vectors and what they need beside them, not of four: `_x4` is two
+// passes over two vectors each. Two accumulators for each of four vectors would load the query half as often, but leave
+// the single entry waiting for its own additions.
+#include <immintrin.h>
+
+#include <utility>
+
+#include "simd/kernel_table.h"
+
+#ifdef __FAST_MATH__
+#error "Kernels need IEEE arithmetic: -ffast-math breaks invariant K1"
+#endif
+
+namespace holdfast::simd::avx2 {
+namespace {
+
+constexpr std::size_t kLanes = 8;
+constexpr std::size_t kBlock = 4 * kLanes;
+
+struct L2 {
+  static __m256 add(__m256 sum, __m256 q, __m256 x) noexcept {
+    const __m256 difference = _mm256_sub_ps(q, x);
+    return _mm256_fmadd_ps(difference, difference, sum);
+  }
+};
+struct Dot {
+  static __m256 add(__m256 sum, __m256 q, __m256 x) noexcept { return _mm256_fmadd_ps(q, x, sum); }
+};
+
+struct Sums {
+  __m256 s0 = _mm256_setzero_ps();
+  __m256 s1 = _mm256_setzero_ps();
+  __m256 s2 = _mm256_setzero_ps();
+  __m256 s3 = _mm256_setzero_ps();
+
+  /// Four lanes are left; the two entries add those in the same order, each in its own way.
+  [[nodiscard]] __m128 to_four() const noexcept {
+    const __m256 all = _mm256_add_ps(_mm256_add_ps(s0, s1), _mm256_add_ps(s2, s3));
+    return _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1));
+  }
+};
+
+/// The first `count` (1..7) of eight lanes.
+__m256i mask_of(std::size_t count) noexcept {
+  alignas(32) static constexpr int kWindow[2 * kLanes] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kWindow + kLanes - count));
+}
+
+/// Accumulates sizeof...(V) vectors against one query.
+template <class Op, std::size_t... V>
+inline void run(const float* q, const float* const* x, std::size_t dim, Sums* sums,
+                std::index_sequence<V...> /*unused*/) noexcept {
+  Sums s[sizeof...(V)];  // a local array: with constant subscripts it lives in registers
+  const float* const p[] = {x[V]...};
+  std::size_t i = 0;
+  for (; i + kBlock <= dim; i += kBlock) {
+    const __m256 q0 = _mm256_loadu_ps(q + i);
+    ((s[V].s0 = Op::add(s[V].s0, q0, _mm256_loadu_ps(p[V] + i))), ...);
+    const __m256 q1 = _mm256_loadu_ps(q + i + kLanes);
+    ((s[V].s1 = Op::add(s[V].s1, q1, _mm256_loadu_ps(p[V] + i + kLanes))), ...);
+    const __m256 q2 = _mm256_loadu_ps(q + i + 2 * kLanes);
+    ((s[V].s2 = Op::add(s[V].s2, q2, _mm256_loadu_ps(p[V] + i + 2 * kLanes))), ...);
+    const __m256 q3 = _mm256_loadu_ps(q + i + 3 * kLanes);
+    ((s[V].s3 = Op::add(s[V].s3, q3, _mm256_loadu_ps(p[V] + i + 3 * kLanes))), ...);
+  }
+  if (i + kLanes <= dim) {
+    const __m256 q0 = _mm256_loadu_ps(q + i);
+    ((s[V].s0 = Op::add(s[V].s0, q0, _mm256_loadu_ps(p[V] + i))), ...);
+    i += kLanes;
+    if (i + kLanes <= dim) {
+      const __m256 q1 = _mm256_loadu_ps(q + i);
+      ((s[V].s1 = Op::add(s[V].s1, q1, _mm256_loadu_ps(p[V] + i))), ...);
+      i += kLanes;
+      if (i + kLanes <= dim) {
+        const __m256 q2 = _mm256_loadu_ps(q + i);
+        ((s[V].s2 = Op::add(s[V].s2, q2, _mm256_loadu_ps(p[V] + i))), ...);
+        i += kLanes;
+      }
+    }
+  }
+  if (i < dim) {
+    const __m256i mask = mask_of(dim - i);
+    const __m256 q3 = _mm256_maskload_ps(q + i, mask);
+    ((s[V].s3 = Op::add(s[V].s3, q3, _mm256_maskload_ps(p[V] + i, mask))), ...);
+  }
+  ((sums[V] = s[V]), ...);
+}
+
+template <class Op>
+float distance(const float* a, const float* b, std::size_t dim) noexcept {
+  Sums sums;
+  run<Op>(a, &b, dim, &sums, std::make_index_sequence<1>());
+  const __m128 four = sums.to_four();
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+template <class Op>
+void distance_x4(const float* query, const float* const vectors[4], std::size_t dim, float out[4]) noexcept {
+  Sums sums[2];
+  run<Op>(query, vectors, dim, sums, std::make_index_sequence<2>());
+  __m128 lane0 = sums[0].to_four();
+  __m128 lane1 = sums[1].to_four();
+  run<Op>(query, vectors + 2, dim, sums, std::make_index_sequence<2>());
+  __m128 lane2 = sums[0].to_four();
+  __m128 lane3 = sums[1].to_four();
+  _MM_TRANSPOSE4_PS(lane0, lane1, lane2, lane3);
+  _mm_storeu_ps(out, _mm_add_ps(_mm_add_ps(lane0, lane2), _mm_add_ps(lane1, lane3)));
+}
+
+}  // namespace
+
+extern const Kernels kTable = {"avx2", distance<L2>, distance<Dot>, distance_x4<L2>, distance_x4<Dot>};
+
+}  // namespace holdfast::simd::avx2
