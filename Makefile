@@ -1,0 +1,90 @@
+# The commands of the README. Everything is built with CMake presets into build/<preset>; see CMakePresets.json.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+# One recipe at a time: the parallelism is in ninja and ctest.
+.NOTPARALLEL:
+.SECONDARY:
+
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+DESTDIR ?=
+FORMAT := clang-format-14
+TIDY := clang-tidy-14
+# A second clone on the same machine finds the objects of the first in ccache.
+export CCACHE_BASEDIR := $(CURDIR)
+
+configure = cmake --preset $(1) $(if $(V),,--log-level=WARNING)
+build = $(call configure,$(1)) && cmake --build --preset $(1) --parallel $(JOBS)
+ctest = ctest --preset $(1) --parallel $(JOBS) --output-log build/$(1)/ctest.log
+sources = $$(git ls-files --cached --others --exclude-standard '*.h' '*.hpp' '*.cc')
+
+.PHONY: help
+help: ## what there is to do
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@echo "  Variables: JOBS=$(JOBS) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) V=1 (verbose)"
+
+.PHONY: demo
+demo: deps-demo ## ingest real data, kill the process again and again, lose nothing
+	$(call build,product)
+	scripts/demo
+
+.PHONY: test
+test: deps-test test-release format-check build-clang test-asan-ubsan test-tsan ## everything: all suites under release, ASan+UBSan, TSan; both compilers
+	@for preset in release asan-ubsan tsan; do printf '\n== %s\n' $$preset; \
+	  sed -n '/% tests passed/p; /^Total Test time/p' build/$$preset/ctest.log; done
+
+.PHONY: test-fast
+test-fast: deps-test test-release ## the release suite only
+
+.PHONY: bench
+bench: deps-bench ## the figures of docs/figures.md
+	$(call build,bench)
+	scripts/bench
+
+.PHONY: lint
+lint: deps-test format-check tidy ## clang-format and clang-tidy; the include rules are part of the tests
+
+.PHONY: format
+format: ## rewrite every source with clang-format
+	$(FORMAT) -i $(sources)
+
+.PHONY: install
+install: deps-build ## library, headers, command and CMake package into PREFIX (DESTDIR is honoured)
+	$(call build,product)
+	DESTDIR=$(DESTDIR) cmake --install build/release --prefix $(PREFIX) --strip
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf build
+
+.PHONY: format-check
+format-check:
+	@$(FORMAT) --dry-run -Werror $(sources) && echo "clang-format: clean"
+
+.PHONY: tidy
+tidy:
+	$(call configure,dev)
+	@git ls-files 'src/*.cc' | xargs -P $(JOBS) -n 1 $(TIDY) --quiet -p build/dev && echo "clang-tidy: clean"
+
+# deps-<group>: the build packages and those of the group.
+deps-build:
+	@scripts/install-deps build
+deps-demo:
+	@scripts/install-deps build demo
+deps-bench:
+	@scripts/install-deps build bench
+deps-test:
+	@scripts/install-deps build test bench
+
+# build-<preset>, test-<preset>: e.g. `make test-dev`.
+build-%:
+	$(call build,$*)
+test-%: build-%
+	$(call ctest,$*)
+
+.PHONY: coverage
+coverage: deps-test test-coverage ## line coverage of src by the tests
+	llvm-profdata-14 merge -sparse build/coverage/profiles/*.profraw -o build/coverage/all.profdata
+	llvm-cov-14 report -instr-profile build/coverage/all.profdata -ignore-filename-regex 'tests/|/usr/' \
+	  $$(find build/coverage/tests -name '*_test*' -type f -executable -printf '-object %p ')
