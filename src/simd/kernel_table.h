@@ -2,8 +2,8 @@
 //
 // Apart from kernels.h because the files that fill the tables are compiled for instruction sets that the machine may
 // lack: an inline function of the standard library that is compiled there (say std::string's) would be merged by the
-// linker with the copies of everybody else, and run everywhere. So those files include this header, <cstddef>,
-// <utility> and the intrinsics, and define nothing with linkage but their table. tests/simd/check_objects.cmake looks.
+// linker with the copies of everybody else, and run everywhere. So those files include this header and the
+// intrinsics, and define nothing with external linkage but their table. tests/simd/check_objects.cmake looks.
 #pragma once
 
 #include <cstddef>

@@ -9,8 +9,6 @@
 // the 32 registers.
 #include <immintrin.h>
 
-#include <utility>
-
 #include "simd/kernel_table.h"
 
 #ifdef __FAST_MATH__
@@ -23,6 +21,8 @@ namespace {
 constexpr std::size_t kLanes = 16;
 constexpr std::size_t kBlock = 4 * kLanes;
 
+__m512 load(const float* from) noexcept { return _mm512_loadu_ps(from); }
+
 struct L2 {
   static __m512 add(__m512 sum, __m512 q, __m512 x) noexcept {
     const __m512 difference = _mm512_sub_ps(q, x);
@@ -33,7 +33,11 @@ struct Dot {
   static __m512 add(__m512 sum, __m512 q, __m512 x) noexcept { return _mm512_fmadd_ps(q, x, sum); }
 };
 
-struct Sums {
+/// One vector and its partial sums.
+struct Vector {
+  explicit Vector(const float* first) noexcept : x(first) {}
+
+  const float* x;
   __m512 s0 = _mm512_setzero_ps();
   __m512 s1 = _mm512_setzero_ps();
   __m512 s2 = _mm512_setzero_ps();
@@ -49,34 +53,31 @@ struct Sums {
   }
 };
 
-/// Accumulates sizeof...(V) vectors against one query.
-template <class Op, std::size_t... V>
-inline void run(const float* q, const float* const* x, std::size_t dim, Sums* sums,
-                std::index_sequence<V...> /*unused*/) noexcept {
-  Sums s[sizeof...(V)];  // a local array: with constant subscripts it lives in registers
-  const float* const p[] = {x[V]...};
+/// Accumulates one or four vectors against one query. Always inlined, so that the partial sums live in registers.
+template <class Op, class... Vectors>
+[[gnu::always_inline]] inline void run(const float* q, std::size_t dim, Vectors&... v) noexcept {
   std::size_t i = 0;
   for (; i + kBlock <= dim; i += kBlock) {
-    const __m512 q0 = _mm512_loadu_ps(q + i);
-    ((s[V].s0 = Op::add(s[V].s0, q0, _mm512_loadu_ps(p[V] + i))), ...);
-    const __m512 q1 = _mm512_loadu_ps(q + i + kLanes);
-    ((s[V].s1 = Op::add(s[V].s1, q1, _mm512_loadu_ps(p[V] + i + kLanes))), ...);
-    const __m512 q2 = _mm512_loadu_ps(q + i + 2 * kLanes);
-    ((s[V].s2 = Op::add(s[V].s2, q2, _mm512_loadu_ps(p[V] + i + 2 * kLanes))), ...);
-    const __m512 q3 = _mm512_loadu_ps(q + i + 3 * kLanes);
-    ((s[V].s3 = Op::add(s[V].s3, q3, _mm512_loadu_ps(p[V] + i + 3 * kLanes))), ...);
+    const __m512 q0 = load(q + i);
+    ((v.s0 = Op::add(v.s0, q0, load(v.x + i))), ...);
+    const __m512 q1 = load(q + i + kLanes);
+    ((v.s1 = Op::add(v.s1, q1, load(v.x + i + kLanes))), ...);
+    const __m512 q2 = load(q + i + 2 * kLanes);
+    ((v.s2 = Op::add(v.s2, q2, load(v.x + i + 2 * kLanes))), ...);
+    const __m512 q3 = load(q + i + 3 * kLanes);
+    ((v.s3 = Op::add(v.s3, q3, load(v.x + i + 3 * kLanes))), ...);
   }
   if (i + kLanes <= dim) {
-    const __m512 q0 = _mm512_loadu_ps(q + i);
-    ((s[V].s0 = Op::add(s[V].s0, q0, _mm512_loadu_ps(p[V] + i))), ...);
+    const __m512 q0 = load(q + i);
+    ((v.s0 = Op::add(v.s0, q0, load(v.x + i))), ...);
     i += kLanes;
     if (i + kLanes <= dim) {
-      const __m512 q1 = _mm512_loadu_ps(q + i);
-      ((s[V].s1 = Op::add(s[V].s1, q1, _mm512_loadu_ps(p[V] + i))), ...);
+      const __m512 q1 = load(q + i);
+      ((v.s1 = Op::add(v.s1, q1, load(v.x + i))), ...);
       i += kLanes;
       if (i + kLanes <= dim) {
-        const __m512 q2 = _mm512_loadu_ps(q + i);
-        ((s[V].s2 = Op::add(s[V].s2, q2, _mm512_loadu_ps(p[V] + i))), ...);
+        const __m512 q2 = load(q + i);
+        ((v.s2 = Op::add(v.s2, q2, load(v.x + i))), ...);
         i += kLanes;
       }
     }
@@ -84,28 +85,30 @@ inline void run(const float* q, const float* const* x, std::size_t dim, Sums* su
   if (i < dim) {
     const auto mask = static_cast<__mmask16>((1u << (dim - i)) - 1u);
     const __m512 q3 = _mm512_maskz_loadu_ps(mask, q + i);
-    ((s[V].s3 = Op::add(s[V].s3, q3, _mm512_maskz_loadu_ps(mask, p[V] + i))), ...);
+    ((v.s3 = Op::add(v.s3, q3, _mm512_maskz_loadu_ps(mask, v.x + i))), ...);
   }
-  ((sums[V] = s[V]), ...);
 }
 
 template <class Op>
 float distance(const float* a, const float* b, std::size_t dim) noexcept {
-  Sums sums;
-  run<Op>(a, &b, dim, &sums, std::make_index_sequence<1>());
-  const __m128 four = sums.to_four();
+  Vector v0(b);
+  run<Op>(a, dim, v0);
+  const __m128 four = v0.to_four();
   const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
 template <class Op>
 void distance_x4(const float* query, const float* const vectors[4], std::size_t dim, float out[4]) noexcept {
-  Sums sums[4];
-  run<Op>(query, vectors, dim, sums, std::make_index_sequence<4>());
-  __m128 lane0 = sums[0].to_four();
-  __m128 lane1 = sums[1].to_four();
-  __m128 lane2 = sums[2].to_four();
-  __m128 lane3 = sums[3].to_four();
+  Vector v0(vectors[0]);
+  Vector v1(vectors[1]);
+  Vector v2(vectors[2]);
+  Vector v3(vectors[3]);
+  run<Op>(query, dim, v0, v1, v2, v3);
+  __m128 lane0 = v0.to_four();
+  __m128 lane1 = v1.to_four();
+  __m128 lane2 = v2.to_four();
+  __m128 lane3 = v3.to_four();
   _MM_TRANSPOSE4_PS(lane0, lane1, lane2, lane3);
   _mm_storeu_ps(out, _mm_add_ps(_mm_add_ps(lane0, lane2), _mm_add_ps(lane1, lane3)));
 }

@@ -7,8 +7,6 @@
 //   - (acc0 + acc1) + (acc2 + acc3), then (lane0 + lane2) + (lane1 + lane3).
 #include <arm_neon.h>
 
-#include <utility>
-
 #include "simd/kernel_table.h"
 
 #ifdef __FAST_MATH__
@@ -21,6 +19,8 @@ namespace {
 constexpr std::size_t kLanes = 4;
 constexpr std::size_t kBlock = 4 * kLanes;
 
+float32x4_t load(const float* from) noexcept { return vld1q_f32(from); }
+
 struct L2 {
   static float32x4_t add(float32x4_t sum, float32x4_t q, float32x4_t x) noexcept {
     const float32x4_t difference = vsubq_f32(q, x);
@@ -31,7 +31,11 @@ struct Dot {
   static float32x4_t add(float32x4_t sum, float32x4_t q, float32x4_t x) noexcept { return vfmaq_f32(sum, q, x); }
 };
 
-struct Sums {
+/// One vector and its partial sums.
+struct Vector {
+  explicit Vector(const float* first) noexcept : x(first) {}
+
+  const float* x;
   float32x4_t s0 = vdupq_n_f32(0);
   float32x4_t s1 = vdupq_n_f32(0);
   float32x4_t s2 = vdupq_n_f32(0);
@@ -52,55 +56,59 @@ float32x4_t load_tail(const float* from, std::size_t count) noexcept {
   return tail;
 }
 
-/// Accumulates sizeof...(V) vectors against one query.
-template <class Op, std::size_t... V>
-inline void run(const float* q, const float* const* x, std::size_t dim, float* out,
-                std::index_sequence<V...> /*unused*/) noexcept {
-  Sums s[sizeof...(V)];  // a local array: with constant subscripts it lives in registers
-  const float* const p[] = {x[V]...};
+/// Accumulates one or four vectors against one query. Always inlined, so that the partial sums live in registers.
+template <class Op, class... Vectors>
+[[gnu::always_inline]] inline void run(const float* q, std::size_t dim, Vectors&... v) noexcept {
   std::size_t i = 0;
   for (; i + kBlock <= dim; i += kBlock) {
-    const float32x4_t q0 = vld1q_f32(q + i);
-    ((s[V].s0 = Op::add(s[V].s0, q0, vld1q_f32(p[V] + i))), ...);
-    const float32x4_t q1 = vld1q_f32(q + i + kLanes);
-    ((s[V].s1 = Op::add(s[V].s1, q1, vld1q_f32(p[V] + i + kLanes))), ...);
-    const float32x4_t q2 = vld1q_f32(q + i + 2 * kLanes);
-    ((s[V].s2 = Op::add(s[V].s2, q2, vld1q_f32(p[V] + i + 2 * kLanes))), ...);
-    const float32x4_t q3 = vld1q_f32(q + i + 3 * kLanes);
-    ((s[V].s3 = Op::add(s[V].s3, q3, vld1q_f32(p[V] + i + 3 * kLanes))), ...);
+    const float32x4_t q0 = load(q + i);
+    ((v.s0 = Op::add(v.s0, q0, load(v.x + i))), ...);
+    const float32x4_t q1 = load(q + i + kLanes);
+    ((v.s1 = Op::add(v.s1, q1, load(v.x + i + kLanes))), ...);
+    const float32x4_t q2 = load(q + i + 2 * kLanes);
+    ((v.s2 = Op::add(v.s2, q2, load(v.x + i + 2 * kLanes))), ...);
+    const float32x4_t q3 = load(q + i + 3 * kLanes);
+    ((v.s3 = Op::add(v.s3, q3, load(v.x + i + 3 * kLanes))), ...);
   }
   if (i + kLanes <= dim) {
-    const float32x4_t q0 = vld1q_f32(q + i);
-    ((s[V].s0 = Op::add(s[V].s0, q0, vld1q_f32(p[V] + i))), ...);
+    const float32x4_t q0 = load(q + i);
+    ((v.s0 = Op::add(v.s0, q0, load(v.x + i))), ...);
     i += kLanes;
     if (i + kLanes <= dim) {
-      const float32x4_t q1 = vld1q_f32(q + i);
-      ((s[V].s1 = Op::add(s[V].s1, q1, vld1q_f32(p[V] + i))), ...);
+      const float32x4_t q1 = load(q + i);
+      ((v.s1 = Op::add(v.s1, q1, load(v.x + i))), ...);
       i += kLanes;
       if (i + kLanes <= dim) {
-        const float32x4_t q2 = vld1q_f32(q + i);
-        ((s[V].s2 = Op::add(s[V].s2, q2, vld1q_f32(p[V] + i))), ...);
+        const float32x4_t q2 = load(q + i);
+        ((v.s2 = Op::add(v.s2, q2, load(v.x + i))), ...);
         i += kLanes;
       }
     }
   }
   if (i < dim) {
     const float32x4_t q3 = load_tail(q + i, dim - i);
-    ((s[V].s3 = Op::add(s[V].s3, q3, load_tail(p[V] + i, dim - i))), ...);
+    ((v.s3 = Op::add(v.s3, q3, load_tail(v.x + i, dim - i))), ...);
   }
-  ((out[V] = s[V].total()), ...);
 }
 
 template <class Op>
 float distance(const float* a, const float* b, std::size_t dim) noexcept {
-  float out = 0;
-  run<Op>(a, &b, dim, &out, std::make_index_sequence<1>());
-  return out;
+  Vector v0(b);
+  run<Op>(a, dim, v0);
+  return v0.total();
 }
 
 template <class Op>
 void distance_x4(const float* query, const float* const vectors[4], std::size_t dim, float out[4]) noexcept {
-  run<Op>(query, vectors, dim, out, std::make_index_sequence<4>());
+  Vector v0(vectors[0]);
+  Vector v1(vectors[1]);
+  Vector v2(vectors[2]);
+  Vector v3(vectors[3]);
+  run<Op>(query, dim, v0, v1, v2, v3);
+  out[0] = v0.total();
+  out[1] = v1.total();
+  out[2] = v2.total();
+  out[3] = v3.total();
 }
 
 }  // namespace
