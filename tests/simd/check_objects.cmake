@@ -1,0 +1,22 @@
+# No object of a kernel table may define a weak symbol: the linker keeps one copy of such a function for the whole
+# program, and if it keeps the one compiled for AVX-512 the program dies on a machine without it.
+string(REPLACE ":" ";" objects "${OBJECTS}")
+set(checked 0)
+foreach(object IN LISTS objects)
+  if(NOT object MATCHES "/kernels_[a-z0-9]+\\.cc\\.[a-z]+$")
+    continue()
+  endif()
+  execute_process(COMMAND ${NM} ${object} OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCHALL "[0-9a-f]+ [VWu] [^\n]+" shared "${symbols}")
+  list(FILTER shared EXCLUDE REGEX " DW\\.ref\\.")  # the toolchain's own pointers, not code
+  if(shared)
+    message(FATAL_ERROR "${object} defines symbols that the linker may share:\n${shared}")
+  endif()
+  if(NOT symbols MATCHES "kTable")
+    message(FATAL_ERROR "${object} defines no table: is the check looking at the right files?")
+  endif()
+  math(EXPR checked "${checked} + 1")
+endforeach()
+if(checked LESS 2)
+  message(FATAL_ERROR "only ${checked} kernel objects found in: ${OBJECTS}")
+endif()
