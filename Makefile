@@ -65,7 +65,7 @@ format-check:
 .PHONY: tidy
 tidy:
 	$(call configure,dev)
-	@sed -n 's|.*"file": "\(.*/src/.*\.cc\)".*|\1|p' build/dev/compile_commands.json | \
+	@sed -n 's|.*"file": "\($(CURDIR)/src/.*\.cc\)".*|\1|p' build/dev/compile_commands.json | \
 	  xargs -P $(JOBS) -n 1 $(TIDY) --quiet -p build/dev && echo "clang-tidy: clean"
 
 # deps-<group>: the build packages and those of the group.
