@@ -44,12 +44,28 @@ struct Vector {
   __m256 s2 = _mm256_setzero_ps();
   __m256 s3 = _mm256_setzero_ps();
 
-  /// Four lanes are left; the two entries add those in the same order, each in its own way.
-  [[nodiscard]] __m128 to_four() const noexcept {
-    const __m256 all = _mm256_add_ps(_mm256_add_ps(s0, s1), _mm256_add_ps(s2, s3));
-    return _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1));
-  }
+  [[nodiscard]] __m256 total() const noexcept { return _mm256_add_ps(_mm256_add_ps(s0, s1), _mm256_add_ps(s2, s3)); }
 };
+
+/// The sum of eight lanes: 8 -> 4 -> 2 -> 1.
+float sum_of(__m256 eight) noexcept {
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+/// The first step of `sum_of` for two vectors: four lanes of `a`, then four of `b`.
+__m256 fours_of(__m256 a, __m256 b) noexcept {
+  return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+}
+
+/// The other steps for four vectors, by the same additions: ac = fours_of(a, c), bd = fours_of(b, d).
+__m128 sums_of(__m256 ac, __m256 bd) noexcept {
+  const __m256 two = _mm256_add_ps(_mm256_shuffle_ps(ac, bd, 0x44), _mm256_shuffle_ps(ac, bd, 0xEE));
+  const __m128 ab = _mm256_castps256_ps128(two);    // a0+a2 a1+a3 b0+b2 b1+b3
+  const __m128 cd = _mm256_extractf128_ps(two, 1);  // c0+c2 c1+c3 d0+d2 d1+d3
+  return _mm_add_ps(_mm_shuffle_ps(ab, cd, 0x88), _mm_shuffle_ps(ab, cd, 0xDD));
+}
 
 /// The first `count` (1..7) of eight lanes.
 __m256i mask_of(std::size_t count) noexcept {
@@ -97,25 +113,20 @@ template <class Op>
 float distance(const float* a, const float* b, std::size_t dim) noexcept {
   Vector v0(b);
   run<Op>(a, dim, v0);
-  const __m128 four = v0.to_four();
-  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  return sum_of(v0.total());
 }
 
 template <class Op>
 void distance_x4(const float* query, const float* const vectors[4], std::size_t dim, float out[4]) noexcept {
   Vector v0(vectors[0]);
-  Vector v1(vectors[1]);
-  run<Op>(query, dim, v0, v1);
-  __m128 lane0 = v0.to_four();
-  __m128 lane1 = v1.to_four();
   Vector v2(vectors[2]);
+  run<Op>(query, dim, v0, v2);
+  const __m256 fours_02 = fours_of(v0.total(), v2.total());
+  Vector v1(vectors[1]);
   Vector v3(vectors[3]);
-  run<Op>(query, dim, v2, v3);
-  __m128 lane2 = v2.to_four();
-  __m128 lane3 = v3.to_four();
-  _MM_TRANSPOSE4_PS(lane0, lane1, lane2, lane3);
-  _mm_storeu_ps(out, _mm_add_ps(_mm_add_ps(lane0, lane2), _mm_add_ps(lane1, lane3)));
+  run<Op>(query, dim, v1, v3);
+  const __m256 fours_13 = fours_of(v1.total(), v3.total());
+  _mm_storeu_ps(out, sums_of(fours_02, fours_13));
 }
 
 }  // namespace

@@ -43,15 +43,33 @@ struct Vector {
   __m512 s2 = _mm512_setzero_ps();
   __m512 s3 = _mm512_setzero_ps();
 
-  /// Four lanes are left; the two entries add those in the same order, each in its own way.
-  [[nodiscard]] __m128 to_four() const noexcept {
-    const __m512d all = _mm512_castps_pd(_mm512_add_ps(_mm512_add_ps(s0, s1), _mm512_add_ps(s2, s3)));
-    const __m256 low = _mm256_castpd_ps(_mm512_castpd512_pd256(all));
-    const __m256 high = _mm256_castpd_ps(_mm512_extractf64x4_pd(all, 1));
-    const __m256 eight = _mm256_add_ps(low, high);
-    return _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-  }
+  [[nodiscard]] __m512 total() const noexcept { return _mm512_add_ps(_mm512_add_ps(s0, s1), _mm512_add_ps(s2, s3)); }
 };
+
+/// The sum of sixteen lanes: 16 -> 8 -> 4 -> 2 -> 1.
+float sum_of(__m512 sixteen) noexcept {
+  const __m512d pairs = _mm512_castps_pd(sixteen);
+  const __m256 low = _mm256_castpd_ps(_mm512_castpd512_pd256(pairs));
+  const __m256 high = _mm256_castpd_ps(_mm512_extractf64x4_pd(pairs, 1));
+  const __m256 eight = _mm256_add_ps(low, high);
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+/// The sums of four times sixteen lanes, by the same additions as `sum_of`, two and then four vectors to a register.
+/// In the comments a0..a3 are the quarters (four lanes each) of `a`.
+__m128 sums_of(__m512 a, __m512 b, __m512 c, __m512 d) noexcept {
+  const __m512 ab = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44),   // a0 a1 b0 b1
+                                  _mm512_shuffle_f32x4(a, b, 0xEE));  // a2 a3 b2 b3
+  const __m512 cd = _mm512_add_ps(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xEE));
+  const __m512 four = _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88),   // a0+a2 b0+b2 c0+c2 d0+d2
+                                    _mm512_shuffle_f32x4(ab, cd, 0xDD));  // a1+a3 b1+b3 c1+c3 d1+d3
+  const __m512 two = _mm512_add_ps(four, _mm512_permute_ps(four, 0x4E));  // lanes 2 3 0 1 of each quarter
+  const __m512 one = _mm512_add_ps(two, _mm512_permute_ps(two, 0xB1));    // lanes 1 0 3 2
+  const __m512i firsts = _mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  return _mm512_castps512_ps128(_mm512_permutexvar_ps(firsts, one));
+}
 
 /// Accumulates one or four vectors against one query. Always inlined, so that the partial sums live in registers.
 template <class Op, class... Vectors>
@@ -93,9 +111,7 @@ template <class Op>
 float distance(const float* a, const float* b, std::size_t dim) noexcept {
   Vector v0(b);
   run<Op>(a, dim, v0);
-  const __m128 four = v0.to_four();
-  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  return sum_of(v0.total());
 }
 
 template <class Op>
@@ -105,12 +121,7 @@ void distance_x4(const float* query, const float* const vectors[4], std::size_t 
   Vector v2(vectors[2]);
   Vector v3(vectors[3]);
   run<Op>(query, dim, v0, v1, v2, v3);
-  __m128 lane0 = v0.to_four();
-  __m128 lane1 = v1.to_four();
-  __m128 lane2 = v2.to_four();
-  __m128 lane3 = v3.to_four();
-  _MM_TRANSPOSE4_PS(lane0, lane1, lane2, lane3);
-  _mm_storeu_ps(out, _mm_add_ps(_mm_add_ps(lane0, lane2), _mm_add_ps(lane1, lane3)));
+  _mm_storeu_ps(out, sums_of(v0.total(), v1.total(), v2.total(), v3.total()));
 }
 
 }  // namespace
