@@ -4,7 +4,6 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 # One recipe at a time: the parallelism is in ninja and ctest.
 .NOTPARALLEL:
-.SECONDARY:
 
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
@@ -68,6 +67,7 @@ tidy:
 	@sed -n 's|.*"file": "\($(CURDIR)/src/.*\.cc\)".*|\1|p' build/dev/compile_commands.json | \
 	  xargs -P $(JOBS) -n 1 $(TIDY) --quiet -p build/dev && echo "clang-tidy: clean"
 
+.PHONY: deps-build deps-demo deps-bench deps-test
 # deps-<group>: the build packages and those of the group.
 deps-build:
 	@scripts/install-deps build
@@ -79,9 +79,11 @@ deps-test:
 	@scripts/install-deps build test bench
 
 # build-<preset>, test-<preset>: e.g. `make test-dev`.
-build-%:
+presets := release product bench dev clang asan-ubsan tsan fuzz coverage
+.PHONY: $(presets:%=build-%) $(presets:%=test-%)
+$(presets:%=build-%): build-%:
 	$(call build,$*)
-test-%: build-%
+$(presets:%=test-%): test-%: build-%
 	$(call ctest,$*)
 
 .PHONY: coverage
