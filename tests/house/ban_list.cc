@@ -48,7 +48,7 @@ constexpr std::array<Ban, 25> kBans = {{
     {"strcat", Match::call, Scope::everywhere, "no bounds"},
     {"sprintf", Match::call, Scope::everywhere, "no bounds: use snprintf"},
     {"atoi", Match::call, Scope::everywhere, "cannot fail: use std::from_chars"},
-    {"volatile", Match::word, Scope::src, "synchronises nothing: use std::atomic"},
+    {"volatile", Match::word, Scope::library, "synchronises nothing: use std::atomic"},
 }};
 
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
