@@ -10,7 +10,7 @@ install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(TARGETS holdfast EXPORT holdfast_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
 # The command is called `holdfast` like the library, so its target bears another name: take what the room builds.
-if(HOLDFAST_BUILD_CLI AND EXISTS ${PROJECT_SOURCE_DIR}/src/cli/main.cc)
+if(TARGET holdfast_cli)
   get_property(cli_targets DIRECTORY ${PROJECT_SOURCE_DIR}/src/cli PROPERTY BUILDSYSTEM_TARGETS)
   foreach(target IN LISTS cli_targets)
     get_target_property(type ${target} TYPE)
