@@ -5,6 +5,8 @@
 //      four lanes of `l2_x4` use the same order of additions. Search results therefore do not depend on how candidates
 //      were grouped.
 //  K2. No alignment and no multiple of anything is required of `dim`; nothing past `dim` components is read.
+//      Speed does ask for something: a query that begins on a 64-byte boundary, and vectors that do, too (300
+//      dimensions from L2, AVX-512: 15 ns packed, 10 ns padded to 304). See bench/kernels_bench.cc.
 //  K3. Inputs are finite (validated at the API). Sums may overflow to +inf.
 #pragma once
 

@@ -7,7 +7,8 @@
 //   - (acc0 + acc1) + (acc2 + acc3), then halves onto each other: 8 -> 4 -> 2 -> 1 lanes.
 // Sixteen registers hold the accumulators of two vectors and what they need beside them, not of four: `_x4` is two
 // passes over two vectors each. Two accumulators for each of four vectors would load the query half as often, but leave
-// the single entry waiting for its own additions.
+// the single entry waiting for its own additions. The query's four loads of a block come first: from L2 that is a
+// seventh faster than each before its use.
 #include <immintrin.h>
 
 #include "simd/kernel_table.h"
@@ -23,6 +24,13 @@ constexpr std::size_t kLanes = 8;
 constexpr std::size_t kBlock = 4 * kLanes;
 
 __m256 load(const float* from) noexcept { return _mm256_loadu_ps(from); }
+
+/// A load that stays one load: GCC would repeat it for every vector (and take a third longer over l2_x4).
+__m256 load_once(const float* from) noexcept {
+  __m256 loaded = _mm256_loadu_ps(from);
+  asm("" : "+x"(loaded));
+  return loaded;
+}
 
 struct L2 {
   static __m256 add(__m256 sum, __m256 q, __m256 x) noexcept {
@@ -78,25 +86,25 @@ template <class Op, class... Vectors>
 [[gnu::always_inline]] inline void run(const float* q, std::size_t dim, Vectors&... v) noexcept {
   std::size_t i = 0;
   for (; i + kBlock <= dim; i += kBlock) {
-    const __m256 q0 = load(q + i);
+    const __m256 q0 = load_once(q + i);
+    const __m256 q1 = load_once(q + i + kLanes);
+    const __m256 q2 = load_once(q + i + 2 * kLanes);
+    const __m256 q3 = load_once(q + i + 3 * kLanes);
     ((v.s0 = Op::add(v.s0, q0, load(v.x + i))), ...);
-    const __m256 q1 = load(q + i + kLanes);
     ((v.s1 = Op::add(v.s1, q1, load(v.x + i + kLanes))), ...);
-    const __m256 q2 = load(q + i + 2 * kLanes);
     ((v.s2 = Op::add(v.s2, q2, load(v.x + i + 2 * kLanes))), ...);
-    const __m256 q3 = load(q + i + 3 * kLanes);
     ((v.s3 = Op::add(v.s3, q3, load(v.x + i + 3 * kLanes))), ...);
   }
   if (i + kLanes <= dim) {
-    const __m256 q0 = load(q + i);
+    const __m256 q0 = load_once(q + i);
     ((v.s0 = Op::add(v.s0, q0, load(v.x + i))), ...);
     i += kLanes;
     if (i + kLanes <= dim) {
-      const __m256 q1 = load(q + i);
+      const __m256 q1 = load_once(q + i);
       ((v.s1 = Op::add(v.s1, q1, load(v.x + i))), ...);
       i += kLanes;
       if (i + kLanes <= dim) {
-        const __m256 q2 = load(q + i);
+        const __m256 q2 = load_once(q + i);
         ((v.s2 = Op::add(v.s2, q2, load(v.x + i))), ...);
         i += kLanes;
       }
