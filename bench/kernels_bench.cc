@@ -171,12 +171,25 @@ class TableReporter : public benchmark::BenchmarkReporter {
     if (first == best_ns_.end() || !first->first.starts_with(prefix)) return;  // filtered out
     std::printf("%-7s %-4s %5d", level.name, op.c_str(), dim);
     for (const Kernels* table : available_kernels()) {
-      std::printf(" | %7.1f %7.1f", best(prefix + table->name + "/single"), best(prefix + table->name + "/x4"));
+      std::printf(" | ");
+      print_ns(best(prefix + table->name + "/single"));
+      std::printf(" ");
+      print_ns(best(prefix + table->name + "/x4"));
     }
     const double bytes = dim * static_cast<double>(sizeof(float));
     const double read_ns = best(std::string(level.name) + "/read") * dim;
     const double four_ns = best(prefix + available_kernels().back()->name + "/x4");
-    std::printf(" | %7.1f | %5.1f (%5.1f)\n", read_ns, bytes / four_ns, bytes / read_ns);
+    std::printf(" | ");
+    print_ns(read_ns);
+    if (read_ns > 0 && four_ns > 0) std::printf(" | %5.1f (%5.1f)", bytes / four_ns, bytes / read_ns);
+    std::printf("\n");
+  }
+  static void print_ns(double ns) {
+    if (ns > 0) {
+      std::printf("%7.1f", ns);
+    } else {
+      std::printf("%7s", "-");  // filtered out
+    }
   }
   [[nodiscard]] double best(const std::string& name) const {
     const auto found = best_ns_.find(name);
