@@ -1,4 +1,4 @@
-// Reads a log and decides where it ends: the decision table (cases E1..E5 in wal_reader.cc and docs/format/log.md).
+// Reads a log and decides where it ends: the decision table (cases E0..E5 in wal_reader.cc and docs/format/log.md).
 //
 // The reader changes nothing. A caller that accepts the verdict calls seal_tail() before it writes again.
 #pragma once
@@ -15,9 +15,7 @@
 
 namespace holdfast::storage {
 
-enum class FrameType : std::uint8_t { batch = 1, mark = 2 };
-
-/// A valid frame, or the header of a segment. `body` is valid during the call only.
+/// A valid frame. `body` is valid during the call only.
 struct FrameView {
   std::string_view segment;  ///< file name
   std::uint64_t offset = 0;
@@ -36,7 +34,15 @@ enum class LogVerdict : std::uint8_t {
   damage_below_checkpoint,  ///< E5: like damage, but the checkpoint already holds what is missing: report, go on
 };
 
+/// Which row of the decision table a damage falls under.
+enum class DamageCase : std::uint8_t {
+  proven_synced,     ///< E3: something proves that the missing frame had been synced
+  gap,               ///< E4: segments or frames do not join
+  below_checkpoint,  ///< E5: the checkpoint holds what is missing
+};
+
 struct LogDamage {
+  DamageCase rule = DamageCase::proven_synced;
   std::string segment;
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
@@ -47,9 +53,10 @@ struct LogDamage {
 struct LogTail {
   LogVerdict verdict = LogVerdict::complete;
   LogEnd end;                     ///< last frame that counts
-  std::string last_segment;       ///< empty: the log has no segment
-  std::uint64_t valid_bytes = 0;  ///< of the last segment, header included, padded to the group's end
-  std::uint64_t bytes_cut = 0;    ///< non-zero garbage after that, up to its last non-zero byte
+  Lsn proven = 0;                 ///< highest lsn of which anything (options, log) proves that it was synced
+  std::string last_segment;       ///< the last one that holds a frame; empty: none does
+  std::uint64_t valid_bytes = 0;  ///< of that segment, header included, to the end of its last frame
+  std::uint64_t bytes_cut = 0;    ///< garbage behind the last frame, up to the last byte that is not zero
   bool ends_with_mark = false;    ///< clean close or idle: everything up to the mark was durable
   std::vector<LogDamage> damage;  ///< for damage and damage_below_checkpoint, one entry each
   std::string reason;             ///< in words, names file and offset; empty for complete
@@ -63,18 +70,22 @@ struct ReadLogOptions {
   Lsn after = 0;  ///< frames with lsn <= after are checked but not visited; the checkpoint's lsn
   /// Highest lsn that something outside the log (a manifest) proves to have been synced.
   Lsn proven = 0;
+  /// Frame `after` as the checkpoint knows it: where an empty log goes on, and what the log is compared with.
+  /// {0, 0}: unknown.
+  LogEnd base;
 };
 
-/// Visits, in order, every frame with lsn > after up to the end of the log. `visit` returns ok to go on; its error ends
-/// the reading and is returned. Verdict `damage` is not an error of this function: the tail says it, and the frames
-/// visited so far are those before the damage. Errors: io_error, unsupported_format.
+/// Visits (`visit` may be empty), in order, every frame with lsn > after up to the end of the log. `visit` returns ok
+/// to go on; its error ends the reading and is returned. Verdict `damage` is not an error of this function: the tail
+/// says it, and the frames visited so far are those before the damage. Errors: io_error, unsupported_format.
 [[nodiscard]] Result<LogTail> read_log(os::FileSystem& fs, const ReadLogOptions& options,
                                        const std::function<Status(const FrameView&)>& visit);
 
 /// Makes the accepted tail safe to go on from: the valid part of the last segment is copied to a fresh file, synced,
-/// renamed over it, and the directory synced (the page cache may hold what the disk does not). Later segments that hold
-/// nothing valid are removed, as is a left-over next.tmp. REQUIRES verdict complete, torn_tail or unacknowledged (or
-/// damage_below_checkpoint with the end usable). Returns names of removed files.
+/// renamed over it, and the directory synced (the page cache may hold what the disk does not). Not copied if every
+/// frame of it is proven durable and nothing follows. Then segments that hold no frame are removed, and every left-over
+/// temporary file. Idempotent, and may be stopped at any call. REQUIRES verdict complete, torn_tail, unacknowledged or
+/// damage_below_checkpoint of a read_log with the same options. Returns the names of removed files.
 [[nodiscard]] Result<std::vector<std::string>> seal_tail(os::FileSystem& fs, const ReadLogOptions& options,
                                                          const LogTail& tail);
 

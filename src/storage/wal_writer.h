@@ -4,9 +4,10 @@
 //  W1. A segment is zero-filled, headed, synced, renamed into place and its directory synced before its first frame.
 //  W2. A segment is complete and synced before its successor's header is written.
 //  W3. A group begins at a 4 KiB boundary and is padded to one; a block that holds synced bytes is never written again.
-//  W4. After a failed sync, or a failed write that is not disk_full, every later call fails (sticky); nothing is
-//  retried. W5. After disk_full the log stands where it stood before the call: the next group is written over the
-//  attempt.
+//  W4. After a failed sync, or a failed write or rename that is not disk_full, every later call fails (sticky, code
+//      read_only, the first cause in the message); nothing is retried. A temporary file that could not be created, or
+//      that found no space, poisons nothing: no frame depends on it.
+//  W5. After disk_full the log stands where it stood before the call: the next group is written over the attempt.
 // It does not know what a frame body means, nor who waits for it.
 //
 // Threading: append, sync, roll, mark, close are called by one thread at a time (the commit leader).
@@ -22,6 +23,7 @@
 #include "base/coding.h"
 #include "base/ids.h"
 #include "os/file_system.h"
+#include "storage/wal_format.h"
 
 namespace holdfast::storage {
 
@@ -29,12 +31,7 @@ struct WalOptions {
   std::string directory;  ///< <collection>/wal; exists
   Uuid collection{};
   std::uint64_t segment_bytes = std::uint64_t{16} << 20;  ///< a larger group gets a larger segment
-};
-
-/// The last frame of a log; {0, 0} for a log without one.
-struct LogEnd {
-  Lsn lsn = 0;
-  std::uint64_t checksum = 0;
+  bool ends_with_mark = false;  ///< of the LogTail: mark() then writes nothing until something is appended
 };
 
 struct WalStats {
@@ -47,20 +44,27 @@ struct WalStats {
 class WalWriter {
  public:
   /// A writer that will go on after `end`; everything up to `end` is durable. Touches no file yet: the first append
-  /// (or prepare_next) makes the segment, so that opening a store stays cheap.
+  /// (or prepare_next) makes the segment, so that opening a store stays cheap. REQUIRES that seal_tail accepted the log
+  /// that was found, if any.
   WalWriter(os::FileSystem& fs, WalOptions options, LogEnd end);
+  /// Syncs nothing; removes the segment made ahead. REQUIRES that no call is under way.
   ~WalWriter();
+  WalWriter(const WalWriter&) = delete;
+  WalWriter& operator=(const WalWriter&) = delete;
 
   /// Writes one frame per body with consecutive lsns, in one write; not yet durable. Returns the first lsn.
+  /// invalid_argument without bodies, or with one longer than kMaxFrameBody.
   [[nodiscard]] Result<Lsn> append(std::span<const ByteSpan> bodies);
   /// Makes everything appended so far durable.
   Status sync();
   /// Syncs and seals the current segment; the next frame starts a new one. No effect on an empty segment.
   Status roll();
-  /// sync, then a mark frame with synced_lsn = last lsn, then sync. No effect if the last frame is such a mark.
+  /// sync, then a mark frame with synced_lsn = last lsn, then sync. No effect if the last frame is such a mark, or if
+  /// the log holds no frame.
   Status mark();
   /// Makes the next segment ahead of need if there is none. Slow; for a background thread.
   Status prepare_next();
+  /// The current segment is half full and nobody has made the next one.
   [[nodiscard]] bool wants_next() const;
 
   [[nodiscard]] LogEnd end() const;
@@ -75,7 +79,8 @@ class WalWriter {
 };
 
 /// Removes the segments whose frames all have lsn <= `lsn` (the last segment always stays), oldest first; then syncs
-/// the directory. Failure leaves a log that starts earlier than it needs to.
+/// the directory, after each: whatever a crash undoes, what is left is the log's end without a hole. Failure leaves a
+/// log that starts earlier than it needs to.
 Status remove_segments_through(os::FileSystem& fs, const std::string& directory, Lsn lsn);
 
 }  // namespace holdfast::storage

@@ -1,0 +1,93 @@
+// What is done to segments after they were written: sealing a found tail, and removing what no checkpoint needs.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/try.h"
+#include "storage/file_names.h"
+#include "storage/wal_reader.h"
+#include "storage/wal_segment.h"
+
+namespace holdfast::storage {
+namespace {
+
+constexpr std::string_view kSealedCopyFile = "sealed.tmp";
+constexpr std::uint64_t kCopyBytes = std::uint64_t{1} << 20;
+
+/// Copies [kSegmentHeaderBytes, end) of `from`.
+Status copy_frames(const os::File& from, os::File& to, std::uint64_t end) {
+  Bytes piece(static_cast<std::size_t>(std::min(kCopyBytes, end)));
+  for (std::uint64_t at = kSegmentHeaderBytes; at < end;) {
+    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), end - at));
+    HF_ASSIGN(const std::size_t count, from.read_at(at, std::span(piece).first(want)));
+    if (count != want) return {StatusCode::io_error, "a log segment became shorter while it was copied"};
+    HF_TRY(to.write_at(at, ByteSpan(piece).first(count)));
+    at += count;
+  }
+  return {};
+}
+
+/// The frames of the tail's last segment in a fresh file of just their size. The salt stays: the frames are the same,
+/// and whatever was cut stays behind in a file that loses its name.
+Status copy_last_segment(os::FileSystem& fs, const ReadLogOptions& options, const LogTail& tail) {
+  const std::string path = os::join(options.directory, tail.last_segment);
+  HF_ASSIGN(const auto found, fs.open(path, os::FileSystem::Access::read));
+  std::array<std::byte, kSegmentHeaderBytes> sector;
+  HF_ASSIGN(const std::size_t count, found->read_at(0, sector));
+  SegmentHeader header;
+  if (decode_segment_header(ByteSpan(sector).first(count), header) != HeaderState::valid) {
+    return {StatusCode::data_damaged, path + " at 0: the header changed since the log was read"};
+  }
+  header.file_bytes = align_up(tail.valid_bytes, kBlockBytes);
+  encode_segment_header(header, sector);
+
+  SegmentFile copy;
+  HF_TRY(make_zero_filled(fs, os::join(options.directory, kSealedCopyFile), header.file_bytes, copy).status);
+  HF_TRY(copy.file->write_at(0, sector));
+  HF_TRY(copy_frames(*found, *copy.file, tail.valid_bytes));
+  HF_TRY(copy.file->sync());
+  // Power fails here: the log as it was found, and a temporary file.
+  HF_TRY(fs.rename(copy.path, path));
+  // Power fails here: the segment as it was found, or its copy; both hold the same frames up to the same end, and what
+  // the found one holds behind that was judged not to be acknowledged, and will be again.
+  return fs.sync_directory(options.directory);
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> seal_tail(os::FileSystem& fs, const ReadLogOptions& options, const LogTail& tail) {
+  if (tail.verdict == LogVerdict::damage) return Status(StatusCode::data_damaged, tail.reason);
+  const bool durable_as_found = tail.proven >= tail.end.lsn && tail.bytes_cut == 0;
+  if (!tail.last_segment.empty() && !durable_as_found) HF_TRY(copy_last_segment(fs, options, tail));
+
+  std::vector<std::string> removed;
+  HF_ASSIGN(const auto entries, fs.list(options.directory));
+  for (const os::DirectoryEntry& entry : entries) {
+    if (entry.is_directory) continue;
+    const FileKind kind = parse_name(entry.name).kind;
+    const bool empty_segment = kind == FileKind::segment && entry.name > tail.last_segment;
+    if (kind != FileKind::temporary && !empty_segment) continue;
+    // Power fails here: some are there and some are not; none holds a frame, so the log is the same.
+    HF_TRY(fs.remove(os::join(options.directory, entry.name)));
+    removed.push_back(entry.name);
+  }
+  if (!removed.empty()) HF_TRY(fs.sync_directory(options.directory));
+  return removed;
+}
+
+Status remove_segments_through(os::FileSystem& fs, const std::string& directory, Lsn lsn) {
+  HF_ASSIGN(const auto entries, fs.list(directory));
+  std::vector<std::pair<Lsn, std::string>> segments;  // in order of first lsn
+  for (const os::DirectoryEntry& entry : entries) {
+    const ParsedName parsed = parse_name(entry.name);
+    if (parsed.kind == FileKind::segment && !entry.is_directory) segments.emplace_back(parsed.number, entry.name);
+  }
+  for (std::size_t i = 0; i + 1 < segments.size() && segments[i + 1].first <= lsn + 1; ++i) {
+    HF_TRY(fs.remove(os::join(directory, segments[i].second)));
+    // Power fails here: the segment is there or not; those before it are gone for good, so no hole can appear.
+    HF_TRY(fs.sync_directory(directory));
+  }
+  return {};
+}
+
+}  // namespace holdfast::storage

@@ -1,0 +1,309 @@
+// The commit leader owns everything but `shared state` below; the background thread only ever makes next.tmp.
+// The mutex is never held across a call of the file system, so a getter never waits for the disk.
+#include "storage/wal_writer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/mutex.h"
+#include "base/try.h"
+#include "storage/file_names.h"
+#include "storage/wal_segment.h"
+
+namespace holdfast::storage {
+namespace {
+
+/// A group buffer that grew beyond this is given back after the group.
+constexpr std::size_t kKeepBuffer = std::size_t{16} << 20;
+/// Too large for the segment made ahead: the leader makes one of its own size under this name.
+constexpr std::string_view kOversizeSegmentFile = "oversize.tmp";
+
+}  // namespace
+
+class WalWriter::Impl {
+ public:
+  Impl(os::FileSystem& fs, WalOptions options, LogEnd end)
+      : fs_(fs),
+        options_(std::move(options)),
+        segment_bytes_(align_up(std::max(options_.segment_bytes, kSegmentHeaderBytes + kBlockBytes), kBlockBytes)),
+        last_is_mark_(options_.ends_with_mark),
+        end_(end),
+        synced_lsn_(end.lsn) {}
+
+  ~Impl() {
+    if (ready_.file) fs_.remove(ready_.path).ignore();  // garbage if it stays: the next open removes it
+  }
+
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  Result<Lsn> append(std::span<const ByteSpan> bodies) {
+    HF_TRY(error());
+    if (bodies.empty()) return Status(StatusCode::invalid_argument, "append to the log: no batch was given");
+    for (const ByteSpan body : bodies) {
+      if (body.size() > kMaxFrameBody) {
+        return Status(StatusCode::invalid_argument, "append to the log: a batch of " + std::to_string(body.size()) +
+                                                        " bytes is larger than the limit of " +
+                                                        std::to_string(kMaxFrameBody));
+      }
+    }
+    return append_group(bodies, FrameType::batch);
+  }
+
+  Status sync() {
+    HF_TRY(error());
+    const Lsn last = end().lsn;
+    if (last == synced_lsn()) return {};
+    // Power fails here: the group may be there whole, in part or not at all; nobody was told that it is there.
+    if (Status synced = current_.file->sync(); !synced.ok()) return poison(std::move(synced));
+    const MutexLock lock(mutex_);
+    synced_lsn_ = last;
+    ++stats_.syncs;
+    return {};
+  }
+
+  Status roll() {
+    HF_TRY(error());
+    if (!current_.file || offset_ == kSegmentHeaderBytes) return {};
+    HF_TRY(sync());  // W2
+    current_ = {};
+    dirty_end_ = 0;
+    return {};
+  }
+
+  Status mark() {
+    HF_TRY(error());
+    if (end().lsn == 0 || last_is_mark_) return sync();
+    HF_TRY(sync());
+    const ByteSpan no_body;
+    HF_TRY(append_group(std::span(&no_body, 1), FrameType::mark).status());
+    return sync();
+  }
+
+  Status prepare_next() {
+    {
+      const MutexLock lock(mutex_);
+      if (!error_.ok()) return error_;
+      if (next_busy_ || ready_.file) return {};
+      next_busy_ = true;
+    }
+    SegmentFile made;
+    StepFailure failure = make_zero_filled(fs_, os::join(options_.directory, kNextSegmentFile), segment_bytes_, made);
+    Status status = finish_step(std::move(failure));
+    const MutexLock lock(mutex_);
+    next_busy_ = false;
+    if (status.ok()) ready_ = std::move(made);
+    next_free_.notify_all();
+    return status;
+  }
+
+  bool wants_next() const {
+    const MutexLock lock(mutex_);
+    return half_full_ && error_.ok() && !next_busy_ && !ready_.file;
+  }
+  LogEnd end() const {
+    const MutexLock lock(mutex_);
+    return end_;
+  }
+  Lsn synced_lsn() const {
+    const MutexLock lock(mutex_);
+    return synced_lsn_;
+  }
+  WalStats stats() const {
+    const MutexLock lock(mutex_);
+    return stats_;
+  }
+  Status error() const {
+    const MutexLock lock(mutex_);
+    return error_;
+  }
+
+ private:
+  Result<Lsn> append_group(std::span<const ByteSpan> bodies, FrameType type) {
+    std::uint64_t bytes = 0;
+    for (const ByteSpan body : bodies) bytes += frame_bytes(body.size());
+    bytes = align_up(bytes, kBlockBytes);
+    HF_TRY(make_room(bytes));
+
+    const LogEnd before = end();
+    const LogEnd after = encode(bodies, type, before, bytes);
+    // Power fails here or during the write: any subset of the sectors. The frame after the last whole one fails its
+    // checksum or its chain, and no later frame claims that it was synced.
+    if (Status written = current_.file->write_at(offset_, buffer_); !written.ok()) {
+      return roll_back(std::move(written));
+    }
+    offset_ += bytes;
+    last_is_mark_ = type == FrameType::mark;
+    {
+      const MutexLock lock(mutex_);
+      end_ = after;
+      half_full_ = offset_ * 2 >= current_.bytes;
+      ++stats_.groups;
+      stats_.frames += bodies.size();
+      stats_.bytes += bytes;
+    }
+    if (buffer_.capacity() > kKeepBuffer) Bytes().swap(buffer_);
+    return before.lsn + 1;
+  }
+
+  /// Fills buffer_ with one frame per body, then zeros: to the end of the group, and over what a failed attempt may
+  /// have left behind it. Returns the end of the log once the buffer is written.
+  LogEnd encode(std::span<const ByteSpan> bodies, FrameType type, LogEnd previous, std::uint64_t bytes) {
+    buffer_.resize(static_cast<std::size_t>(std::max(bytes, dirty_end_ > offset_ ? dirty_end_ - offset_ : 0)));
+    FrameHeader header;
+    header.type = type;
+    header.synced_lsn = synced_lsn();
+    std::size_t at = 0;
+    for (const ByteSpan body : bodies) {
+      const std::size_t used = kFrameHeaderBytes + body.size();
+      const auto padded = static_cast<std::size_t>(frame_bytes(body.size()));
+      if (!body.empty()) std::memcpy(buffer_.data() + at + kFrameHeaderBytes, body.data(), body.size());
+      header.length = static_cast<std::uint32_t>(body.size());
+      header.lsn = ++previous.lsn;
+      header.prev = previous.checksum;
+      previous.checksum = encode_frame_header(header, salt_, std::span(buffer_).subspan(at, used));
+      std::memset(buffer_.data() + at + used, 0, padded - used);
+      at += padded;
+    }
+    std::memset(buffer_.data() + at, 0, buffer_.size() - at);
+    return previous;
+  }
+
+  /// W5: the group at offset_ was not written, or only a part of it, for lack of space.
+  Status roll_back(Status cause) {
+    if (cause.code() != StatusCode::disk_full) return poison(std::move(cause));
+    // Leftovers of the attempt carry the right salt. The next group's write covers them all; until then, unmaking the
+    // attempt's first block breaks their chain, so that a write that was refused does not come back after a crash.
+    // If there is no space even for that, the attempt may come back whole or as a prefix: unacknowledged, never torn.
+    const std::uint64_t attempted = std::min<std::uint64_t>(buffer_.size(), current_.bytes - offset_);
+    dirty_end_ = std::max(dirty_end_, offset_ + attempted);
+    std::memset(buffer_.data(), 0, kBlockBytes);
+    Status unmade = current_.file->write_at(offset_, ByteSpan(buffer_).first(kBlockBytes));
+    if (!unmade.ok() && unmade.code() != StatusCode::disk_full) poison(std::move(unmade)).ignore();  // W4
+    return cause;
+  }
+
+  Status make_room(std::uint64_t bytes) {
+    if (current_.file && offset_ + bytes <= current_.bytes) return {};
+    if (current_.file) HF_TRY(sync());  // W2: the successor's header will say where this segment ends
+    // The old segment stays current until the new one is in place: on a full disk a smaller group still fits into it.
+    const bool oversize = kSegmentHeaderBytes + bytes > segment_bytes_;
+    if (!oversize) reserve_next_name();
+    SegmentFile next;
+    StepFailure failure = oversize ? make_zero_filled(fs_, os::join(options_.directory, kOversizeSegmentFile),
+                                                      kSegmentHeaderBytes + bytes, next)
+                                   : take_next(next);
+    Status status = finish_step(std::move(failure));
+    if (status.ok()) status = take_into_use(std::move(next));
+    if (!oversize) release_next_name();
+    return status;
+  }
+
+  /// Waits for the background thread if it is making the next segment, and keeps it away from next.tmp until that file
+  /// has its final name.
+  void reserve_next_name() {
+    const MutexLock lock(mutex_);
+    while (next_busy_) next_free_.wait(mutex_);
+    next_busy_ = true;
+  }
+  void release_next_name() {
+    const MutexLock lock(mutex_);
+    next_busy_ = false;
+    next_free_.notify_all();
+  }
+
+  /// The segment made ahead, or one made now.
+  StepFailure take_next(SegmentFile& next) {
+    {
+      const MutexLock lock(mutex_);
+      if (!error_.ok()) return {error_, false};
+      if (ready_.file) {
+        next = std::exchange(ready_, {});
+        return {};
+      }
+    }
+    return make_zero_filled(fs_, os::join(options_.directory, kNextSegmentFile), segment_bytes_, next);
+  }
+
+  /// W1: header, sync, rename, directory sync; only then may a frame follow.
+  Status take_into_use(SegmentFile next) {
+    SegmentHeader header;
+    header.collection = options_.collection;
+    header.previous = end();
+    header.first_lsn = header.previous.lsn + 1;
+    header.salt = fs_.random_u64();
+    header.file_bytes = next.bytes;
+    std::array<std::byte, kSegmentHeaderBytes> sector;
+    encode_segment_header(header, sector);
+    Status headed = next.file->write_at(0, sector);
+    // Power fails here: a temporary file, removed by the next open.
+    if (headed.ok()) headed = next.file->sync();
+    const std::string path = os::join(options_.directory, segment_name(header.first_lsn));
+    if (headed.ok()) headed = fs_.rename(next.path, path);
+    if (!headed.ok()) {
+      fs_.remove(next.path).ignore();  // no frame is in it; best effort
+      return finish_step({headed, headed.code() != StatusCode::disk_full});
+    }
+    // Power fails here: the segment is there with its header and no frame, or not at all; both mean the same log.
+    if (Status synced = fs_.sync_directory(options_.directory); !synced.ok()) return poison(std::move(synced));
+    next.path = path;
+    current_ = std::move(next);
+    offset_ = kSegmentHeaderBytes;
+    dirty_end_ = 0;
+    salt_ = header.salt;
+    const MutexLock lock(mutex_);
+    half_full_ = false;
+    return {};
+  }
+
+  Status finish_step(StepFailure failure) {
+    return failure.fatal ? poison(std::move(failure.status)) : std::move(failure.status);
+  }
+
+  /// W4: remembers the first cause and returns it.
+  Status poison(Status cause) {
+    const MutexLock lock(mutex_);
+    if (error_.ok()) error_ = Status(StatusCode::read_only, "the log takes no more writes since: " + cause.to_string());
+    return cause;
+  }
+
+  // Of the leader.
+  os::FileSystem& fs_;
+  const WalOptions options_;
+  const std::uint64_t segment_bytes_;
+  SegmentFile current_;          ///< no file: the next group starts a segment
+  std::uint64_t offset_ = 0;     ///< of the next group in current_
+  std::uint64_t dirty_end_ = 0;  ///< a failed attempt may have left bytes in [offset_, dirty_end_)
+  std::uint64_t salt_ = 0;
+  bool last_is_mark_ = false;
+  Bytes buffer_;
+
+  // Shared state.
+  mutable Mutex mutex_;
+  CondVar next_free_;
+  LogEnd end_ HF_GUARDED_BY(mutex_);
+  Lsn synced_lsn_ HF_GUARDED_BY(mutex_);
+  WalStats stats_ HF_GUARDED_BY(mutex_);
+  Status error_ HF_GUARDED_BY(mutex_);
+  bool half_full_ HF_GUARDED_BY(mutex_) = false;
+  bool next_busy_ HF_GUARDED_BY(mutex_) = false;  ///< somebody works on next.tmp
+  SegmentFile ready_ HF_GUARDED_BY(mutex_);       ///< next.tmp, filled with zeros and synced
+};
+
+WalWriter::WalWriter(os::FileSystem& fs, WalOptions options, LogEnd end)
+    : impl_(std::make_unique<Impl>(fs, std::move(options), end)) {}
+WalWriter::~WalWriter() = default;
+
+Result<Lsn> WalWriter::append(std::span<const ByteSpan> bodies) { return impl_->append(bodies); }
+Status WalWriter::sync() { return impl_->sync(); }
+Status WalWriter::roll() { return impl_->roll(); }
+Status WalWriter::mark() { return impl_->mark(); }
+Status WalWriter::prepare_next() { return impl_->prepare_next(); }
+bool WalWriter::wants_next() const { return impl_->wants_next(); }
+LogEnd WalWriter::end() const { return impl_->end(); }
+Lsn WalWriter::synced_lsn() const { return impl_->synced_lsn(); }
+WalStats WalWriter::stats() const { return impl_->stats(); }
+Status WalWriter::error() const { return impl_->error(); }
+
+}  // namespace holdfast::storage
