@@ -90,7 +90,7 @@ class SimFileSystem final : public os::FileSystem {
   Result<std::uint64_t> free_bytes(const std::string& path) override;
 
   // Calls
-  /// Counted calls so far; the index of the next one.
+  /// Counted calls so far; the index of the next one. (In the hook, the announced call is counted already.)
   [[nodiscard]] std::uint64_t calls() const;
   void count_reads(bool on);
   /// Called before each counted call happens (also those that will fail). Pass nullptr to stop.
