@@ -1,0 +1,92 @@
+#include "engine/background.h"
+
+#include <algorithm>
+
+#include "engine/checkpoint.h"
+#include "engine/commit.h"
+#include "engine/indexer.h"
+
+namespace holdfast::engine {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// The bells wake the threads; these are only for what nobody rings for (retrying after an error, noticing idleness).
+constexpr milliseconds kIndexPatience{1000};
+constexpr milliseconds kCheckpointPatience{1000};
+constexpr milliseconds kLogPatience{250};
+
+/// One turn of the log's upkeep for one collection.
+void look_after_log(CollectionState& state) {
+  if (!state.write_error().ok()) return;
+  // Errors here lose nothing: the next append makes its own segment, and a failed sync poisons the collection.
+  if (state.wal->wants_next()) state.wal->prepare_next().ignore();
+  if (state.interval_pending.exchange(false, std::memory_order_relaxed)) flush(state).ignore();
+  // A log that nobody wrote to since the last turn gets a mark, which proves its last frames to a later reader.
+  const Lsn end = state.wal->end().lsn;
+  const bool written = state.wal->stats().frames > 0;
+  if (written && end == state.last_write_seen.load(std::memory_order_relaxed) && state.wal->synced_lsn() == end) {
+    run_exclusive(state, [&]() -> Status {
+      if (Status error = state.write_error(); !error.ok()) return error;
+      Status status = state.wal->mark();
+      if (!status.ok() && status.code() != StatusCode::disk_full) state.poison(status);
+      return status;
+    }).ignore();
+  }
+  state.last_write_seen.store(state.wal->end().lsn, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+Background::Background(std::shared_ptr<Signals> signals, milliseconds sync_interval, std::function<Collections()> list)
+    : signals_(std::move(signals)), log_period_(std::min(sync_interval, kLogPatience)), list_(std::move(list)) {
+  threads_.emplace_back([this] { index_loop(); });
+  threads_.emplace_back([this] { checkpoint_loop(); });
+  threads_.emplace_back([this] { log_loop(); });
+}
+
+Background::~Background() {
+  signals_->stop.store(true, std::memory_order_release);  // pairs with stopping()
+  signals_->index.ring();
+  signals_->checkpoint.ring();
+  signals_->log.ring();
+}
+
+bool Background::stopping() const noexcept { return signals_->stop.load(std::memory_order_acquire); }
+
+void Background::index_loop() {
+  while (!stopping()) {
+    bool worked = false;
+    for (const auto& state : list_()) {
+      if (stopping()) return;
+      const auto step = index_step(*state);  // an error is kept in state.index_error and tried again
+      worked |= step.ok() && *step;
+    }
+    if (!worked) signals_->index.wait_for(kIndexPatience);
+  }
+}
+
+void Background::checkpoint_loop() {
+  while (!stopping()) {
+    for (const auto& state : list_()) {
+      if (stopping()) return;
+      if (!wants_checkpoint(*state) || !state->write_error().ok()) continue;
+      checkpoint(*state).ignore();  // the log keeps everything; tried again after more log
+    }
+    signals_->checkpoint.wait_for(kCheckpointPatience);
+  }
+}
+
+void Background::log_loop() {
+  while (!stopping()) {
+    for (const auto& state : list_()) {
+      if (stopping()) return;
+      look_after_log(*state);
+      state->store.reclaimer().collect();
+    }
+    signals_->log.wait_for(log_period_);
+  }
+}
+
+}  // namespace holdfast::engine

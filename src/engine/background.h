@@ -1,0 +1,35 @@
+// The threads that work behind the writers: one builds graphs, one writes checkpoints, one looks after the logs. They
+// serve all collections of a database in turn, so that their number does not grow with it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "engine/collection_state.h"
+
+namespace holdfast::engine {
+
+class Background {
+ public:
+  using Collections = std::vector<std::shared_ptr<CollectionState>>;
+  /// `list` gives the collections as they are now; called from the threads.
+  Background(std::shared_ptr<Signals> signals, std::chrono::milliseconds sync_interval,
+             std::function<Collections()> list);
+  /// Stops and joins: at the latest after the batch or checkpoint that is under way.
+  ~Background();
+
+ private:
+  void index_loop();
+  void checkpoint_loop();
+  void log_loop();
+  [[nodiscard]] bool stopping() const noexcept;
+
+  const std::shared_ptr<Signals> signals_;
+  const std::chrono::milliseconds log_period_;
+  const std::function<Collections()> list_;
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace holdfast::engine

@@ -1,0 +1,293 @@
+// The protocol:
+//   1. as leader of the commit queue: seal the log segment, pin the view. The checkpoint stands for exactly this lsn.
+//   2. write what changed since the last checkpoint as new extents, each synced; sync their directory.
+//   3. write the manifest by rename: the only commit point.
+//   4. remove what neither of the two newest generations needs.
+//
+// Invariants
+//  K1. Ids, stamps, vectors, payloads and graph of an image belong to one view: slots below view.slot_end, deaths up to
+//      view.lsn, lists up to view.graph.epoch. There is nothing to reconcile between them.
+//  K2. An extent is named again iff nothing in its range changed between the last image and this view.
+//  K3. Nothing is removed before the manifest that does without it is durable; log removal goes by the older of the two
+//      kept generations, so that a damaged newest image costs a longer replay, not data.
+#include "engine/checkpoint.h"
+
+#include <algorithm>
+#include <new>
+#include <set>
+
+#include "base/try.h"
+#include "engine/commit.h"
+#include "engine/image.h"
+#include "storage/file_names.h"
+#include "storage/wal_reader.h"
+
+namespace holdfast::engine {
+
+namespace {
+
+using storage::ExtentInfo;
+
+/// The instant that the image stands for.
+struct Instant {
+  std::unique_ptr<Pin> view;
+  storage::LogEnd log_end;
+  std::shared_ptr<const Markers> markers;
+  std::uint64_t log_bytes = 0;
+};
+
+Status take_instant(CollectionState& state, Instant& instant) {
+  return run_exclusive(state, [&]() -> Status {
+    HF_TRY(state.write_error());
+    Status status = state.wal->roll();
+    if (!status.ok()) {
+      if (status.code() != StatusCode::disk_full) state.poison(status);
+      return status;
+    }
+    instant.view = std::make_unique<Pin>(state.store.pins());
+    instant.log_end = state.wal->end();
+    instant.markers = state.store.markers();
+    instant.log_bytes = state.log_bytes_at_open.load(std::memory_order_relaxed) + state.wal->stats().bytes;
+    return {};
+  });
+}
+
+/// Writes the extents of one image, chunk by chunk.
+class ImageWriter {
+ public:
+  ImageWriter(CollectionState& state, const View& view, const CheckpointState& last, storage::Manifest& manifest)
+      : state_(state), view_(view), last_(last), manifest_(manifest) {
+    for (const ExtentInfo& extent : last.manifest.extents) known_[{extent.kind, extent.first_slot}] = &extent;
+  }
+
+  Status write_chunk(std::uint32_t chunk) {
+    const Slot begin = chunk << kChunkBits;
+    const Slot end = std::min<std::uint64_t>(std::uint64_t{begin} + kChunkSlots, view_.slot_end);
+    const SlotTable& slots = state_.store.slots();
+    HF_TRY(put_extent(ExtentKind::ids, begin, end, false, [&](Bytes& out) -> Status {
+      slots.encode_ids(begin, end, out);
+      return {};
+    }));
+    HF_TRY(put_extent(ExtentKind::stamps, begin, end, slots.changed_lsn(chunk) > last_.manifest.lsn,
+                      [&](Bytes& out) -> Status {
+                        slots.encode_stamps(begin, end, view_.lsn, out);
+                        return {};
+                      }));
+    HF_TRY(put_vectors(begin, end));
+    HF_TRY(put_payloads(begin, end));
+    return write_lists(chunk, begin, std::min(end, view_.growing_begin));
+  }
+
+ private:
+  Status write_lists(std::uint32_t chunk, Slot begin, Slot end) {
+    if (end <= begin) return {};
+    const index::Graph& graph = state_.store.graph();
+    const bool changed = graph.changed_epoch(chunk) > last_.epoch;
+    HF_TRY(put_extent(ExtentKind::level0, begin, end, changed, [&](Bytes& out) -> Status {
+      graph.encode_level0(chunk, end, view_.graph.epoch, out);
+      return {};
+    }));
+    return put_extent(ExtentKind::upper, begin, end, changed, [&](Bytes& out) -> Status {
+      graph.encode_upper(chunk, end, view_.graph.epoch, out);
+      return {};
+    });
+  }
+
+  /// The extent of the last image, if it still says what this one would.
+  [[nodiscard]] const ExtentInfo* unchanged(ExtentKind kind, Slot begin, Slot end, bool changed) const {
+    const auto found = known_.find({static_cast<std::uint8_t>(kind), begin});
+    if (found == known_.end() || changed || found->second->slot_count != end - begin) return nullptr;
+    return found->second;
+  }
+
+  [[nodiscard]] Result<std::unique_ptr<storage::ExtentWriter>> start(ExtentKind kind, Slot begin, Slot end) {
+    ExtentInfo info;
+    info.number = manifest_.next_extent++;
+    info.kind = static_cast<std::uint8_t>(kind);
+    info.first_slot = begin;
+    info.slot_count = end - begin;
+    return storage::ExtentWriter::create(state_.fs, os::join(state_.directory, storage::kExtentDirectory), state_.uuid,
+                                         info);
+  }
+
+  template <class Encode>
+  Status put_extent(ExtentKind kind, Slot begin, Slot end, bool changed, Encode encode) {
+    if (const ExtentInfo* same = unchanged(kind, begin, end, changed)) {
+      manifest_.extents.push_back(*same);
+      return {};
+    }
+    buffer_.clear();
+    HF_TRY(encode(buffer_));
+    HF_ASSIGN(const auto writer, start(kind, begin, end));
+    HF_TRY(writer->append(buffer_));
+    HF_ASSIGN(const ExtentInfo info, writer->finish());
+    manifest_.extents.push_back(info);
+    return {};
+  }
+
+  Status put_vectors(Slot begin, Slot end) {
+    if (const ExtentInfo* same = unchanged(ExtentKind::vectors, begin, end, false)) {
+      manifest_.extents.push_back(*same);
+      return {};
+    }
+    const index::VectorTable& vectors = state_.store.vectors();
+    HF_ASSIGN(const auto writer, start(ExtentKind::vectors, begin, end));
+    // Rows of a chunk stand one after the other.
+    HF_TRY(
+        writer->append(std::as_bytes(std::span(vectors.row(begin), (end - begin) * vectors.stride() / sizeof(float)))));
+    HF_ASSIGN(const ExtentInfo info, writer->finish());
+    manifest_.extents.push_back(info);
+    return {};
+  }
+
+  /// Offsets first, then the texts one by one: a chunk of payloads may be larger than memory should be.
+  Status put_payloads(Slot begin, Slot end) {
+    if (const ExtentInfo* same = unchanged(ExtentKind::payloads, begin, end, false)) {
+      manifest_.extents.push_back(*same);
+      return {};
+    }
+    const SlotTable& slots = state_.store.slots();
+    buffer_.clear();
+    HF_TRY(slots.encode_payload_offsets(begin, end, view_.lsn, buffer_));
+    HF_ASSIGN(const auto writer, start(ExtentKind::payloads, begin, end));
+    HF_TRY(writer->append(buffer_));
+    for (Slot slot = begin; slot < end; ++slot) {
+      if (slots.died(slot) <= view_.lsn) continue;
+      HF_ASSIGN(const std::string_view text, slots.payload(slot));
+      HF_TRY(writer->append(std::as_bytes(std::span(text.data(), text.size()))));
+    }
+    HF_ASSIGN(const ExtentInfo info, writer->finish());
+    manifest_.extents.push_back(info);
+    return {};
+  }
+
+  CollectionState& state_;
+  const View& view_;
+  const CheckpointState& last_;
+  storage::Manifest& manifest_;
+  std::map<std::pair<std::uint8_t, std::uint32_t>, const ExtentInfo*> known_;
+  Bytes buffer_;
+};
+
+Status write_image(CollectionState& state, const Instant& instant, const CheckpointState& last,
+                   storage::Manifest& manifest) {
+  const View& view = **instant.view;
+  ImageWriter writer(state, view, last, manifest);
+  const std::uint32_t chunks = (view.slot_end + kChunkSlots - 1) >> kChunkBits;
+  for (std::uint32_t chunk = 0; chunk < chunks; ++chunk) HF_TRY(writer.write_chunk(chunk));
+  // power fails here: extents that no manifest names; removed at the next open
+  return state.fs.sync_directory(os::join(state.directory, storage::kExtentDirectory));
+}
+
+/// Frees the space of an image that came to nothing. What cannot be removed now goes at the next open.
+void remove_attempt(CollectionState& state, std::uint64_t first, std::uint64_t end) {
+  const std::string extents = os::join(state.directory, storage::kExtentDirectory);
+  for (std::uint64_t number = first; number < end; ++number) {
+    state.fs.remove(os::join(extents, storage::extent_name(number))).ignore();  // garbage either way
+  }
+}
+
+/// K3. Failures leave garbage, never less than is needed; it goes at the next checkpoint or open.
+void remove_unneeded(CollectionState& state, const CheckpointState& kept) {
+  std::set<std::uint64_t> named;
+  for (const ExtentInfo& extent : kept.manifest.extents) named.insert(extent.number);
+  for (const ExtentInfo& extent : kept.previous_extents) named.insert(extent.number);
+  if (auto generations = storage::list_manifests(state.fs, state.directory); generations.ok()) {
+    for (const std::uint64_t generation : *generations) {
+      const auto& keep = kept.generations;
+      if (std::find(keep.begin(), keep.end(), generation) != keep.end()) continue;
+      state.fs.remove(os::join(state.directory, storage::manifest_name(generation))).ignore();
+    }
+  }
+  const std::string extents = os::join(state.directory, storage::kExtentDirectory);
+  if (auto entries = state.fs.list(extents); entries.ok()) {
+    for (const os::DirectoryEntry& entry : *entries) {
+      const storage::ParsedName parsed = storage::parse_name(entry.name);
+      if (parsed.kind != storage::FileKind::extent || named.contains(parsed.number)) continue;
+      state.fs.remove(os::join(extents, entry.name)).ignore();
+    }
+  }
+  storage::remove_segments_through(state.fs, os::join(state.directory, storage::kWalDirectory), kept.previous_lsn)
+      .ignore();
+}
+
+Status checkpoint_locked(CollectionState& state) HF_REQUIRES(state.checkpoint_mutex) {
+  CheckpointState& last = state.checkpoint;
+  Instant instant;
+  HF_TRY(take_instant(state, instant));
+  const View& view = **instant.view;
+  if (instant.log_end.lsn == last.manifest.lsn && view.graph.epoch == last.epoch) return {};
+
+  storage::Manifest next;
+  next.generation = last.next_generation;
+  next.collection = state.uuid;
+  next.lsn = instant.log_end.lsn;
+  next.log_checksum = instant.log_end.checksum;
+  next.next_extent = last.manifest.next_extent;
+  const std::uint64_t first_new = next.next_extent;
+  Status status = write_image(state, instant, last, next);
+  if (!status.ok()) {
+    remove_attempt(state, first_new, next.next_extent);
+  } else {
+    ImageState image{state.name, state.config, view, *instant.markers};
+    image.view.lsn = next.lsn;  // marks after the last batch change nothing
+    next.state = encode_image_state(image);
+    status = storage::write_manifest(state.fs, state.directory, next);
+  }
+  // Numbers of a failed attempt are not used again: a file that could not be removed must not stand in the way.
+  last.manifest.next_extent = next.next_extent;
+  if (!status.ok()) {
+    ++last.next_generation;  // a manifest whose rename was not synced may or may not be there
+    return status;
+  }
+  // power fails here: the new image counts; what it replaces is removed at the next checkpoint or open
+  last.previous_extents = std::move(last.manifest.extents);
+  last.previous_lsn = last.manifest.lsn;
+  last.generations.insert(last.generations.begin(), next.generation);
+  if (last.generations.size() > 2) last.generations.resize(2);
+  last.next_generation = next.generation + 1;
+  last.epoch = view.graph.epoch;
+  last.manifest = std::move(next);
+  state.log_bytes_at_checkpoint.store(instant.log_bytes, std::memory_order_relaxed);
+  state.checkpoint_lsn.store(last.manifest.lsn, std::memory_order_relaxed);
+  state.checkpoint_generation.store(last.manifest.generation, std::memory_order_relaxed);
+  remove_unneeded(state, last);
+  return {};
+}
+
+}  // namespace
+
+bool wants_checkpoint(const CollectionState& state) {
+  return state.log_bytes() >= state.checkpoint_wanted_at.load(std::memory_order_relaxed);
+}
+
+Status checkpoint(CollectionState& state) {
+  MutexLock lock(state.checkpoint_mutex);
+  const std::uint64_t interval = state.options.open.checkpoint_log_bytes;
+  Status status;
+  try {
+    status = checkpoint_locked(state);
+  } catch (const std::bad_alloc&) {
+    status = Status(StatusCode::resource_exhausted, "not enough memory for a checkpoint; the log keeps everything");
+  }
+  // After a failure the background waits for the log to grow by another quarter before it tries again.
+  state.checkpoint_wanted_at.store(status.ok() ? interval : state.log_bytes() + interval / 4,
+                                   std::memory_order_relaxed);
+  return status;
+}
+
+Status create_collection_files(os::FileSystem& fs, const std::string& directory, const Uuid& uuid,
+                               const std::string& name, const CollectionConfig& config) {
+  HF_TRY(fs.create_directory(directory));
+  HF_TRY(fs.create_directory(os::join(directory, storage::kWalDirectory)));
+  HF_TRY(fs.create_directory(os::join(directory, storage::kExtentDirectory)));
+  HF_TRY(fs.sync_directory(directory));
+  storage::Manifest manifest;
+  manifest.generation = 1;
+  manifest.collection = uuid;
+  manifest.state = encode_image_state({name, config, View{}, {}});
+  HF_TRY(storage::write_manifest(fs, directory, manifest));
+  return fs.sync_directory(os::parent(directory));
+}
+
+}  // namespace holdfast::engine

@@ -1,0 +1,46 @@
+#include "engine/collection_state.h"
+
+namespace holdfast::engine {
+
+CollectionState::CollectionState(std::string name_, std::string directory_, Uuid uuid_, const CollectionConfig& config_,
+                                 const EngineOptions& options_, std::shared_ptr<Signals> signals_)
+    : name(std::move(name_)),
+      directory(std::move(directory_)),
+      uuid(uuid_),
+      config(config_),
+      options(options_),
+      fs(*options_.fs),
+      signals(std::move(signals_)),
+      store(config_) {}
+
+Status CollectionState::write_error() const {
+  MutexLock lock(error_mutex_);
+  return write_error_;
+}
+
+void CollectionState::poison(const Status& why) {
+  MutexLock lock(error_mutex_);
+  if (!write_error_.ok()) return;
+  write_error_ = Status(StatusCode::read_only, "collection '" + name + "' is read-only since a fatal error (" +
+                                                   why.to_string() + "); close and reopen the store to go on writing");
+}
+
+void CollectionState::close_for_writing(const Status& why) {
+  MutexLock lock(error_mutex_);
+  write_error_ = why;
+}
+
+Status CollectionState::verify_row(Slot slot) const {
+  const std::uint32_t chunk = slot >> kChunkBits;
+  if (chunk >= vector_extents.size() || vector_extents[chunk] == nullptr) return {};
+  const std::size_t stride = store.vectors().stride();
+  return vector_extents[chunk]->verify(std::uint64_t{slot % kChunkSlots} * stride, stride);
+}
+
+std::uint64_t CollectionState::log_bytes() const {
+  const std::uint64_t written = log_bytes_at_open.load(std::memory_order_relaxed) + wal->stats().bytes;
+  const std::uint64_t covered = log_bytes_at_checkpoint.load(std::memory_order_relaxed);
+  return written > covered ? written - covered : 0;
+}
+
+}  // namespace holdfast::engine

@@ -1,0 +1,151 @@
+// One group at a time, by its leader:
+//
+//   stage   take all memory; a batch that does not fit is turned away here
+//   log     one frame per batch, one write
+//   sync    one fdatasync for all, if anybody asked for it
+//   apply   slots, ids, payloads (cannot fail)
+//   publish one view for the group
+//
+// Invariants
+//  C1. Nothing is visible before it is as durable as its writers asked for.
+//  C2. A failure between log and publish poisons the collection: readers keep the last view, writers are told.
+//  C3. A batch that is turned away (limits, memory, disk full) leaves no trace.
+#include "engine/commit.h"
+
+#include <new>
+
+#include "base/try.h"
+#include "engine/commit_writer.h"
+#include "engine/validate.h"
+
+namespace holdfast::engine {
+
+namespace {
+
+void fail_all(std::span<CommitRequest* const> requests, const Status& status) {
+  for (CommitRequest* request : requests) request->status = status;
+}
+
+Status unknown_outcome(const Status& cause) {
+  return {StatusCode::outcome_unknown,
+          "the log could not be written through to the disk (" + cause.to_string() +
+              "); whether the batch survives shows when the store is reopened, until then it is read-only"};
+}
+
+/// Logs the bodies and, if asked, syncs. On failure the requests carry the outcome.
+Result<Lsn> log_group(CollectionState& state, std::span<CommitRequest* const> requests, bool sync) {
+  std::vector<ByteSpan> bodies;
+  bodies.reserve(requests.size());
+  for (const CommitRequest* request : requests) bodies.emplace_back(request->body);
+  auto first = state.wal->append(bodies);
+  if (!first.ok()) {
+    if (first.status().code() == StatusCode::disk_full) return first.status();  // rolled back: nothing was kept
+    state.poison(first.status());
+    return unknown_outcome(first.status());
+  }
+  // power fails here: the group was not acknowledged and not seen; recovery keeps whichever of its frames are whole
+  if (sync) {
+    if (Status status = sync_log(state); !status.ok()) return unknown_outcome(status);
+  }
+  return first;
+}
+
+void commit_group(CollectionState& state, std::span<CommitRequest* const> group) {
+  if (Status error = state.write_error(); !error.ok()) return fail_all(group, error);
+  CommitWriter writer(state.store);
+  std::vector<CommitRequest*> staged;
+  staged.reserve(group.size());
+  bool sync = false;
+  for (CommitRequest* request : group) {
+    request->status = writer.stage(request->operations);
+    if (!request->status.ok()) continue;
+    staged.push_back(request);
+    sync |= request->wants_sync;
+  }
+  if (staged.empty()) return;
+  const auto first = log_group(state, staged, sync);
+  if (!first.ok()) return fail_all(staged, first.status());
+
+  Lsn lsn = *first;
+  for (CommitRequest* request : staged) {
+    const Applied applied = writer.apply(lsn, request->operations);
+    request->receipt = {lsn, applied.upserted, applied.erased};
+    ++lsn;
+  }
+  try {
+    writer.publish();
+  } catch (const std::bad_alloc&) {
+    const Status cause(StatusCode::resource_exhausted, "no memory to publish a commit");
+    state.poison(cause);
+    return fail_all(staged, unknown_outcome(cause));
+  }
+  state.acknowledged.fetch_add(staged.size(), std::memory_order_relaxed);
+}
+
+void work_on_group(CollectionState& state, std::span<CommitRequest* const> group) {
+  CommitRequest& leader = *group.front();
+  try {
+    if (leader.exclusive) {
+      leader.status = leader.exclusive();
+    } else {
+      commit_group(state, group);
+    }
+  } catch (const std::bad_alloc&) {
+    // Everything that takes memory stands before the log, or is caught closer to it.
+    fail_all(group, {StatusCode::resource_exhausted, "not enough memory for the commit; nothing was written"});
+  }
+}
+
+void notify_background(CollectionState& state, Durability durability) {
+  if (!state.options.background) return;
+  if (durability == Durability::interval) state.interval_pending.store(true, std::memory_order_relaxed);
+  state.signals->index.ring();
+  if (state.log_bytes() >= state.checkpoint_wanted_at.load(std::memory_order_relaxed)) state.signals->checkpoint.ring();
+  if (state.wal->wants_next()) state.signals->log.ring();
+}
+
+}  // namespace
+
+Result<WriteReceipt> write(CollectionState& state, const WriteBatch& batch, const WriteOptions& options) {
+  if (Status error = state.write_error(); !error.ok()) return error;
+  const Durability durability = options.durability.value_or(state.options.open.durability);
+  try {
+    HF_TRY(validate_batch(batch, state.config));
+    if (batch.empty()) return WriteReceipt{};
+    CommitRequest request;
+    request.body = encode_batch(batch);
+    // The same decoding as at replay: what cannot be replayed cannot be logged.
+    auto operations = decode_batch(request.body, state.config.dimension);
+    if (!operations.ok()) return Status(StatusCode::internal, std::string(operations.status().message()));
+    request.operations = std::move(operations).value();
+    request.wants_sync = durability == Durability::sync;
+    state.queue.submit(request, [&](std::span<CommitRequest* const> group) { work_on_group(state, group); });
+    if (!request.status.ok()) return request.status;
+    notify_background(state, durability);
+    return request.receipt;
+  } catch (const std::bad_alloc&) {
+    return Status(StatusCode::resource_exhausted, "not enough memory for the batch; nothing was written");
+  }
+}
+
+Status run_exclusive(CollectionState& state, std::function<Status()> work) {
+  CommitRequest request;
+  request.exclusive = std::move(work);
+  state.queue.submit(request, [&](std::span<CommitRequest* const> group) { work_on_group(state, group); });
+  return request.status;
+}
+
+Status sync_log(CollectionState& state) {
+  Status status = state.wal->sync();
+  if (!status.ok()) state.poison(status);
+  return status;
+}
+
+Status flush(CollectionState& state) {
+  return run_exclusive(state, [&]() -> Status {
+    HF_TRY(state.write_error());
+    return sync_log(state);
+  });
+}
+
+}  // namespace holdfast::engine

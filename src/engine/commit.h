@@ -1,0 +1,22 @@
+// The write path: validate -> queue -> group -> log -> sync -> apply -> publish -> acknowledge (docs/flow/write.md).
+#pragma once
+
+#include <functional>
+
+#include "engine/collection_state.h"
+
+namespace holdfast::engine {
+
+/// Applies one batch atomically. See Collection::write.
+[[nodiscard]] Result<WriteReceipt> write(CollectionState& state, const WriteBatch& batch, const WriteOptions& options);
+
+/// Runs `work` as leader of the commit queue: no commit runs beside it. Returns its status.
+Status run_exclusive(CollectionState& state, std::function<Status()> work);
+
+/// Syncs the log. REQUIRES leadership (call inside run_exclusive). A failure poisons the collection.
+Status sync_log(CollectionState& state);
+
+/// Everything acknowledged so far becomes durable.
+Status flush(CollectionState& state);
+
+}  // namespace holdfast::engine

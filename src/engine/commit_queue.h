@@ -1,0 +1,54 @@
+// The queue of writers and its leader (the scheme of LevelDB's writer queue).
+//
+// Every writer puts its request at the end and waits. The one at the front is the leader: it takes the requests behind
+// it as one group and does the work for all (commit.cc), so that one fdatasync serves many. There is no committer
+// thread: with one writer, nobody is woken.
+//
+// Whoever leads is alone: work that must not run beside a commit (starting a checkpoint, flush, close) comes as an
+// exclusive request and leads a group of its own.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/coding.h"
+#include "base/mutex.h"
+#include "engine/record.h"
+#include "holdfast/types.h"
+
+namespace holdfast::engine {
+
+struct CommitRequest {
+  // The request.
+  Bytes body;                                 ///< encoded batch
+  std::vector<PreparedOperation> operations;  ///< of `body`
+  bool wants_sync = true;
+  std::function<Status()> exclusive;  ///< instead of a batch
+  // The outcome.
+  Status status;
+  WriteReceipt receipt;
+
+ private:
+  friend class CommitQueue;
+  CondVar changed_;
+  bool done_ = false;
+};
+
+class CommitQueue {
+ public:
+  using Work = std::function<void(std::span<CommitRequest* const> group)>;
+
+  /// Blocks until the request is done: by this thread as a leader, which calls `work` on its group, or by another.
+  void submit(CommitRequest& request, const Work& work) HF_EXCLUDES(mutex_);
+
+ private:
+  [[nodiscard]] std::vector<CommitRequest*> form_group() const HF_REQUIRES(mutex_);
+
+  Mutex mutex_;
+  std::deque<CommitRequest*> queue_ HF_GUARDED_BY(mutex_);
+};
+
+}  // namespace holdfast::engine

@@ -1,0 +1,265 @@
+// Invariants
+//  D1. The catalog's rename is the only commit point of create and drop: a directory that it does not name is garbage.
+//  D2. A collection that cannot be recovered is quarantined by name; its files stay as they are.
+#include "engine/database_state.h"
+
+#include <algorithm>
+
+#include "base/try.h"
+#include "engine/checkpoint.h"
+#include "engine/commit.h"
+#include "engine/recovery.h"
+#include "engine/validate.h"
+#include "simd/kernels.h"
+#include "storage/file_names.h"
+
+namespace holdfast::engine {
+
+namespace {
+
+Uuid draw_uuid(os::FileSystem& fs) {
+  Uuid uuid;
+  for (std::size_t i = 0; i < uuid.size(); i += 8)
+    store<std::uint64_t>(reinterpret_cast<std::byte*>(&uuid[i]), fs.random_u64());
+  uuid[6] = static_cast<std::uint8_t>((uuid[6] & 0x0F) | 0x40);  // version 4, variant 1 (RFC 9562)
+  uuid[8] = static_cast<std::uint8_t>((uuid[8] & 0x3F) | 0x80);
+  return uuid;
+}
+
+Status closed_error() { return {StatusCode::closed, "the database is closed"}; }
+
+/// Whether the directory holds anything but what an interrupted creation of a store leaves.
+Result<bool> holds_other_things(os::FileSystem& fs, const std::string& path) {
+  HF_ASSIGN(const auto entries, fs.list(path));
+  return std::any_of(entries.begin(), entries.end(), [](const os::DirectoryEntry& entry) {
+    const storage::FileKind kind = storage::parse_name(entry.name).kind;
+    return kind != storage::FileKind::lock && kind != storage::FileKind::temporary;
+  });
+}
+
+/// Makes sure that `path` is a store or a place where one may be made. Returns whether the catalog is there.
+Result<bool> inspect_place(os::FileSystem& fs, const std::string& path, bool create_if_missing) {
+  HF_ASSIGN(const bool exists, fs.exists(path));
+  if (exists) {
+    HF_ASSIGN(const bool catalog, fs.exists(os::join(path, storage::kCatalogFile)));
+    if (catalog) return true;
+    auto other = holds_other_things(fs, path);
+    if (!other.ok()) return Status(StatusCode::not_a_store, path + " is no directory: " + other.status().to_string());
+    if (*other) {
+      return Status(StatusCode::not_a_store, path +
+                                                 " holds files but no CATALOG: it is no Holdfast store (or a damaged "
+                                                 "one); choose an empty directory to create a store");
+    }
+  }
+  if (!create_if_missing) {
+    return Status(StatusCode::not_a_store, "there is no store at " + path + "; create one first");
+  }
+  if (!exists) {
+    HF_TRY(fs.create_directory(path));
+    HF_TRY(fs.sync_directory(os::parent(path)));
+  }
+  return false;
+}
+
+}  // namespace
+
+DatabaseState::DatabaseState(std::string path, EngineOptions options)
+    : path_(std::move(path)), options_(std::move(options)), signals_(std::make_shared<Signals>()) {}
+
+DatabaseState::~DatabaseState() { close().ignore(); }  // nobody is left to tell; Database::close() tells
+
+Result<std::shared_ptr<DatabaseState>> DatabaseState::open(const std::string& path, const EngineOptions& given) {
+  EngineOptions options = given;
+  if (options.fs == nullptr) options.fs = &os::posix_file_system();
+  HF_TRY(validate_options(options.open));
+  HF_TRY(simd::kernels_error());
+  os::FileSystem& fs = *options.fs;
+  HF_ASSIGN(const bool is_store, inspect_place(fs, path, options.open.create_if_missing));
+  std::shared_ptr<DatabaseState> state(new DatabaseState(path, options));
+  HF_ASSIGN(state->lock_, fs.lock(os::join(path, storage::kLockFile)));
+  {
+    MutexLock lock(state->mutex_);
+    if (is_store) {
+      HF_ASSIGN(state->catalog_, storage::read_catalog(fs, path));
+    } else {
+      storage::Catalog fresh;
+      fresh.store = draw_uuid(fs);
+      HF_TRY(state->write_catalog(fresh));
+    }
+  }
+  HF_TRY(state->open_collections());
+  if (options.background) {
+    state->background_ = std::make_unique<Background>(state->signals_, options.open.sync_interval,
+                                                      [raw = state.get()]() -> Background::Collections {
+                                                        MutexLock lock(raw->mutex_);
+                                                        Background::Collections list;
+                                                        for (const auto& [name, collection] : raw->collections_)
+                                                          list.push_back(collection);
+                                                        return list;
+                                                      });
+  }
+  return state;
+}
+
+Status DatabaseState::open_collections() {
+  MutexLock lock(mutex_);
+  HF_TRY(remove_orphan_directories());
+  for (const storage::CatalogEntry& entry : catalog_.collections) {
+    RecoveryRequest request;
+    request.name = entry.name;
+    request.directory = os::join(path_, storage::collection_directory_name(entry.uuid));
+    request.uuid = entry.uuid;
+    request.options = options_;
+    request.signals = signals_;
+    auto collection = recover_collection(request);
+    if (collection.ok()) {
+      collections_.emplace(entry.name, std::move(collection).value());
+    } else {
+      quarantined_.emplace(entry.name, collection.status());
+    }
+  }
+  return {};
+}
+
+/// D1. Also the temporary file of an interrupted catalog swap.
+Status DatabaseState::remove_orphan_directories() {
+  os::FileSystem& fs = *options_.fs;
+  HF_ASSIGN(const auto entries, fs.list(path_));
+  for (const os::DirectoryEntry& entry : entries) {
+    const storage::FileKind kind = storage::parse_name(entry.name).kind;
+    if (kind == storage::FileKind::temporary && !entry.is_directory) HF_TRY(fs.remove(os::join(path_, entry.name)));
+    if (kind != storage::FileKind::collection_directory) continue;
+    const bool named =
+        std::any_of(catalog_.collections.begin(), catalog_.collections.end(), [&](const storage::CatalogEntry& known) {
+          return storage::collection_directory_name(known.uuid) == entry.name;
+        });
+    if (!named) HF_TRY(remove_collection_files(fs, os::join(path_, entry.name)));
+  }
+  return {};
+}
+
+Status DatabaseState::write_catalog(const storage::Catalog& next) {
+  storage::Catalog numbered = next;
+  numbered.generation = catalog_.generation + 1;
+  HF_TRY(storage::write_catalog(*options_.fs, path_, numbered));
+  catalog_ = std::move(numbered);
+  return {};
+}
+
+Result<std::shared_ptr<CollectionState>> DatabaseState::create(std::string_view name, const CollectionConfig& config) {
+  HF_TRY(validate_name(name));
+  HF_TRY(validate_config(config));
+  MutexLock lock(mutex_);
+  if (closed_) return closed_error();
+  const auto same_name = [&](const storage::CatalogEntry& entry) { return entry.name == name; };
+  if (std::any_of(catalog_.collections.begin(), catalog_.collections.end(), same_name)) {
+    return Status(StatusCode::already_exists, "there is a collection '" + std::string(name) + "' already");
+  }
+  os::FileSystem& fs = *options_.fs;
+  const Uuid uuid = draw_uuid(fs);
+  RecoveryRequest request{
+      std::string(name), os::join(path_, storage::collection_directory_name(uuid)), uuid, options_, signals_, false};
+  Status status = create_collection_files(fs, request.directory, uuid, request.name, config);
+  storage::Catalog next = catalog_;
+  next.collections.push_back({request.name, uuid});
+  // power fails here: a directory that the catalog does not name; removed at the next open
+  if (status.ok()) status = write_catalog(next);
+  if (!status.ok()) {
+    // The catalog may or may not name it by now (its rename may not be synced): what is in doubt is not removed.
+    return status.with_context("creating collection '" + request.name + "'");
+  }
+  HF_ASSIGN(auto collection, recover_collection(request));
+  collections_.emplace(request.name, collection);
+  return collection;
+}
+
+Result<std::shared_ptr<CollectionState>> DatabaseState::find(std::string_view name) const {
+  MutexLock lock(mutex_);
+  if (closed_) return closed_error();
+  if (const auto found = collections_.find(name); found != collections_.end()) return found->second;
+  if (const auto found = quarantined_.find(name); found != quarantined_.end()) {
+    return found->second.with_context("collection '" + found->first + "' is quarantined");
+  }
+  std::string known;
+  for (const auto& [other, collection] : collections_) known += (known.empty() ? "" : ", ") + other;
+  return Status(StatusCode::not_found, "no collection '" + std::string(name) + "'; this store has " +
+                                           (known.empty() ? std::string("none") : known));
+}
+
+Status DatabaseState::drop(std::string_view name) {
+  MutexLock lock(mutex_);
+  if (closed_) return closed_error();
+  auto& entries = catalog_.collections;
+  const auto found =
+      std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.name == name; });
+  if (found == entries.end()) return {StatusCode::not_found, "no collection '" + std::string(name) + "'"};
+  const std::string directory = os::join(path_, storage::collection_directory_name(found->uuid));
+  storage::Catalog next = catalog_;
+  next.collections.erase(next.collections.begin() + (found - entries.begin()));
+  HF_TRY(write_catalog(next));
+  // power fails here: the directory is garbage; removed at the next open
+  if (const auto open = collections_.find(name); open != collections_.end()) {
+    CollectionState& state = *open->second;
+    run_exclusive(state, [&]() -> Status {
+      state.close_for_writing({StatusCode::closed, "collection '" + state.name + "' was dropped"});
+      return {};
+    }).ignore();  // cannot fail
+    MutexLock no_checkpoint(state.checkpoint_mutex);
+    collections_.erase(open);
+  }
+  if (const auto broken = quarantined_.find(name); broken != quarantined_.end()) quarantined_.erase(broken);
+  return remove_collection_files(*options_.fs, directory);
+}
+
+std::vector<std::string> DatabaseState::names() const {
+  MutexLock lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, collection] : collections_) names.push_back(name);
+  return names;
+}
+
+std::vector<QuarantinedCollection> DatabaseState::quarantined() const {
+  MutexLock lock(mutex_);
+  std::vector<QuarantinedCollection> list;
+  for (const auto& [name, status] : quarantined_) list.push_back({name, status});
+  return list;
+}
+
+namespace {
+
+/// The last checkpoint, or at least a mark, so that the next open is short and knows that nothing is missing.
+Status close_collection(CollectionState& state) {
+  Status status = state.write_error();
+  if (status.code() == StatusCode::read_only) return status;  // poisoned: touch nothing
+  if (state.options.open.checkpoint_on_close) status = checkpoint(state);
+  const Status marked = run_exclusive(state, [&]() -> Status {
+    const bool covered = state.checkpoint_lsn.load(std::memory_order_relaxed) == state.wal->end().lsn;
+    Status last = covered || state.wal->stats().frames == 0 ? Status() : state.wal->mark();
+    state.close_for_writing(closed_error());
+    return last;
+  });
+  return status.ok() ? marked : status;
+}
+
+}  // namespace
+
+Status DatabaseState::close() {
+  {
+    MutexLock lock(mutex_);
+    if (closed_) return {};
+    closed_ = true;
+  }
+  background_.reset();
+  MutexLock lock(mutex_);
+  Status first;
+  for (const auto& [name, collection] : collections_) {
+    Status status = close_collection(*collection);
+    if (first.ok() && !status.ok()) first = status.with_context("closing collection '" + name + "'");
+    collection->indexed.notify_all();
+  }
+  collections_.clear();
+  lock_.reset();
+  return first;
+}
+
+}  // namespace holdfast::engine

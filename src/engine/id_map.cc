@@ -1,0 +1,73 @@
+#include "engine/id_map.h"
+
+#include <bit>
+#include <functional>
+
+namespace holdfast::engine {
+
+namespace {
+
+constexpr std::uint64_t kSmallest = 64;
+
+std::unique_ptr<IdMap::Table> make_table(std::uint64_t entries) {
+  auto table = std::make_unique<IdMap::Table>();
+  table->mask = entries - 1;
+  table->entries = std::make_unique_for_overwrite<std::atomic<Slot>[]>(entries);
+  for (std::uint64_t i = 0; i < entries; ++i) table->entries[i].store(kNoSlot, std::memory_order_relaxed);
+  return table;
+}
+
+std::uint64_t home(PointId id, const IdMap::Table& table) noexcept { return std::hash<PointId>{}(id)&table.mask; }
+
+}  // namespace
+
+IdMap::IdMap(const SlotTable& slots) : slots_(slots), table_(make_table(kSmallest).release()) {}
+
+IdMap::~IdMap() { delete table_.load(std::memory_order_relaxed); }
+
+Slot IdMap::find(PointId id) const noexcept {
+  const Table& table = *table_.load(std::memory_order_acquire);  // pairs with reserve()
+  for (std::uint64_t i = home(id, table);; i = (i + 1) & table.mask) {
+    const Slot slot = table.entries[i].load(std::memory_order_acquire);  // pairs with insert()
+    if (slot == kNoSlot || slots_.id(slot) == id) return slot;
+  }
+}
+
+bool IdMap::must_grow(std::uint64_t more) const noexcept {
+  // Relaxed: only the committer writes either.
+  return (size_.load(std::memory_order_relaxed) + more) * 2 > table_.load(std::memory_order_relaxed)->mask + 1;
+}
+
+std::unique_ptr<IdMap::Table> IdMap::reserve(std::uint64_t more) {
+  if (!must_grow(more)) return nullptr;
+  Table* old = table_.load(std::memory_order_relaxed);
+  const std::uint64_t wanted = size_.load(std::memory_order_relaxed) + more;
+  auto bigger = make_table(std::bit_ceil(wanted * 2));
+  for (std::uint64_t i = 0; i <= old->mask; ++i) {
+    const Slot slot = old->entries[i].load(std::memory_order_relaxed);
+    if (slot == kNoSlot) continue;
+    std::uint64_t j = home(slots_.id(slot), *bigger);
+    while (bigger->entries[j].load(std::memory_order_relaxed) != kNoSlot) j = (j + 1) & bigger->mask;
+    bigger->entries[j].store(slot, std::memory_order_relaxed);
+  }
+  table_.store(bigger.release(), std::memory_order_release);  // pairs with find()
+  return std::unique_ptr<Table>(old);
+}
+
+Slot IdMap::insert(Slot slot) noexcept {
+  Table& table = *table_.load(std::memory_order_relaxed);
+  const PointId id = slots_.id(slot);
+  for (std::uint64_t i = home(id, table);; i = (i + 1) & table.mask) {
+    const Slot found = table.entries[i].load(std::memory_order_relaxed);
+    if (found != kNoSlot && !(slots_.id(found) == id)) continue;
+    table.entries[i].store(slot, std::memory_order_release);  // pairs with find()
+    if (found == kNoSlot) size_.fetch_add(1, std::memory_order_relaxed);
+    return found;
+  }
+}
+
+std::uint64_t IdMap::memory_bytes() const noexcept {
+  return (table_.load(std::memory_order_acquire)->mask + 1) * sizeof(Slot);
+}
+
+}  // namespace holdfast::engine

@@ -1,0 +1,95 @@
+#include "engine/image.h"
+
+#include "engine/validate.h"
+
+namespace holdfast::engine {
+
+namespace {
+
+constexpr std::uint32_t kStateVersion = 1;
+
+Status damaged(const char* what) { return {StatusCode::data_damaged, std::string("manifest: ") + what}; }
+
+bool plausible(const View& view) {
+  const bool empty = view.graph.levels == 0;
+  return view.slot_end <= kMaxSlots && view.growing_begin <= view.slot_end && view.live <= view.slot_end &&
+         view.dead_in_graph <= view.graph.nodes && view.graph.nodes <= view.growing_begin &&
+         view.graph.levels <= index::kMaxLevels && empty == (view.graph.nodes == 0) &&
+         (empty ? view.graph.entry == kNoSlot : view.graph.entry < view.growing_begin);
+}
+
+}  // namespace
+
+const char* to_string(ExtentKind kind) noexcept {
+  switch (kind) {
+    case ExtentKind::ids: return "ids";
+    case ExtentKind::stamps: return "stamps";
+    case ExtentKind::vectors: return "vectors";
+    case ExtentKind::level0: return "level0";
+    case ExtentKind::upper: return "upper";
+    case ExtentKind::payloads: return "payloads";
+  }
+  return "unknown";
+}
+
+Bytes encode_image_state(const ImageState& state) {
+  Bytes out;
+  put(out, kStateVersion);
+  put_string(out, state.name);
+  put(out, std::uint32_t{1});  // vector fields
+  put_string(out, "");         // the field's name
+  put(out, state.config.dimension);
+  put(out, static_cast<std::uint32_t>(state.config.metric));
+  put(out, state.config.m);
+  put(out, state.config.ef_construction);
+  put(out, state.view.slot_end);
+  put(out, state.view.growing_begin);
+  put(out, state.view.live);
+  put(out, state.view.dead_in_graph);
+  put(out, state.view.graph.epoch);
+  put(out, state.view.graph.entry);
+  put(out, state.view.graph.levels);
+  put(out, state.view.graph.nodes);
+  put(out, static_cast<std::uint32_t>(state.markers.size()));
+  for (const auto& [key, value] : state.markers) {
+    put_string(out, key);
+    put_string(out, value);
+  }
+  return out;
+}
+
+Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn) {
+  ByteReader reader(bytes);
+  ImageState state;
+  std::uint32_t version = 0, fields = 0, metric = 0, markers = 0;
+  std::string_view name, field;
+  if (!reader.get(version)) return damaged("the engine's state is cut short");
+  if (version > kStateVersion) {
+    return Status(StatusCode::unsupported_format, "the collection's state has version " + std::to_string(version) +
+                                                      ", this build reads up to 1; use a newer Holdfast");
+  }
+  View& view = state.view;
+  if (!reader.get_string(name) || !reader.get(fields) || fields != 1 || !reader.get_string(field) ||
+      !reader.get(state.config.dimension) || !reader.get(metric) || !reader.get(state.config.m) ||
+      !reader.get(state.config.ef_construction) || !reader.get(view.slot_end) || !reader.get(view.growing_begin) ||
+      !reader.get(view.live) || !reader.get(view.dead_in_graph) || !reader.get(view.graph.epoch) ||
+      !reader.get(view.graph.entry) || !reader.get(view.graph.levels) || !reader.get(view.graph.nodes) ||
+      !reader.get(markers) || markers > kMaxMarkers) {
+    return damaged("the engine's state does not decode");
+  }
+  for (std::uint32_t i = 0; i < markers; ++i) {
+    std::string_view key, value;
+    if (!reader.get_string(key) || !reader.get_string(value)) return damaged("markers do not decode");
+    state.markers.emplace(key, value);
+  }
+  state.name = name;
+  if (metric > static_cast<std::uint32_t>(Metric::cosine)) return damaged("unknown metric");
+  state.config.metric = static_cast<Metric>(metric);
+  view.lsn = lsn;
+  if (reader.remaining() != 0 || !validate_config(state.config).ok() || !plausible(view)) {
+    return damaged("the engine's state contradicts itself");
+  }
+  return state;
+}
+
+}  // namespace holdfast::engine

@@ -1,0 +1,34 @@
+// What a checkpoint is made of: the kinds of extents and the engine's part of the manifest (docs/format/manifest.md).
+#pragma once
+
+#include "base/coding.h"
+#include "engine/point_store.h"
+#include "holdfast/types.h"
+#include "storage/extent.h"
+
+namespace holdfast::engine {
+
+/// Kinds of extents. Each covers the slots of one chunk, from its first slot on.
+enum class ExtentKind : std::uint8_t {
+  ids = 1,       ///< 16 bytes per slot (high, low), then one byte per slot (kind of id)
+  stamps = 2,    ///< per slot: u64 born, u64 died
+  vectors = 3,   ///< rows of VectorTable
+  level0 = 4,    ///< rows of Graph::encode_level0, slots below growing_begin only
+  upper = 5,     ///< Graph::encode_upper
+  payloads = 6,  ///< u64 offset per slot and one more, then the bytes
+};
+[[nodiscard]] const char* to_string(ExtentKind kind) noexcept;
+
+/// The engine's part of a manifest.
+struct ImageState {
+  std::string name;
+  CollectionConfig config;
+  View view;  ///< lsn is the manifest's
+  Markers markers;
+};
+
+[[nodiscard]] Bytes encode_image_state(const ImageState& state);
+/// data_damaged if it does not decode or its numbers contradict each other.
+[[nodiscard]] Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn);
+
+}  // namespace holdfast::engine

@@ -1,0 +1,122 @@
+#include "engine/record.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+namespace holdfast::engine {
+
+namespace {
+
+using Kind = WriteBatch::Kind;
+
+// Smallest operation: kind, id kind, vectors, two empty strings.
+constexpr std::size_t kSmallestOperation = 12;
+
+struct RawOperation {
+  Kind kind;
+  PointId id;
+  std::uint32_t dimension = 0;
+  ByteSpan vector;
+  std::string_view text, key;
+};
+
+std::optional<RawOperation> read_operation(ByteReader& reader) {
+  std::uint8_t kind = 0, id_kind = 0;
+  std::uint16_t vectors = 0;
+  if (!reader.get(kind) || !reader.get(id_kind) || !reader.get(vectors)) return {};
+  RawOperation raw{static_cast<Kind>(kind), {}, 0, {}, {}, {}};
+  if (raw.kind == Kind::marker) {
+    if (vectors != 0 || !reader.get_string(raw.key) || !reader.get_string(raw.text)) return {};
+    return raw;
+  }
+  std::uint64_t high = 0, low = 0;
+  if (id_kind > 1 || !reader.get(high) || !reader.get(low)) return {};
+  raw.id = PointId::from_parts(static_cast<PointId::Kind>(id_kind), high, low);
+  if (raw.kind == Kind::erase) return vectors == 0 ? std::optional(raw) : std::nullopt;
+  if (raw.kind != Kind::upsert || vectors != 1) return {};
+  if (!reader.get(raw.dimension) || raw.dimension > kMaxDimension) return {};
+  if (!reader.get_bytes(raw.dimension * sizeof(float), raw.vector) || !reader.get_string(raw.text)) return {};
+  return raw;
+}
+
+/// Calls visit(RawOperation) for each; false if the body is malformed.
+template <class Visit>
+bool read_operations(ByteSpan body, Visit visit) {
+  ByteReader reader(body);
+  std::uint32_t count = 0;
+  if (!reader.get(count) || count > body.size() / kSmallestOperation) return false;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const auto raw = read_operation(reader);
+    if (!raw || !visit(*raw)) return false;
+  }
+  return reader.remaining() == 0;
+}
+
+}  // namespace
+
+Bytes encode_batch(const WriteBatch& batch) {
+  Bytes body;
+  body.reserve(batch.byte_size() + 16);
+  put(body, static_cast<std::uint32_t>(batch.size()));
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const WriteBatch::Operation operation = batch.operation(i);
+    put(body, static_cast<std::uint8_t>(operation.kind));
+    put(body, static_cast<std::uint8_t>(operation.id.kind()));
+    put(body, static_cast<std::uint16_t>(operation.kind == Kind::upsert ? 1 : 0));
+    if (operation.kind == Kind::marker) {
+      put_string(body, operation.key);
+      put_string(body, operation.payload);
+      continue;
+    }
+    put(body, operation.id.high());
+    put(body, operation.id.low());
+    if (operation.kind == Kind::erase) continue;
+    put(body, static_cast<std::uint32_t>(operation.vector.size()));
+    put_bytes(body, std::as_bytes(operation.vector));
+    put_string(body, operation.payload);
+  }
+  return body;
+}
+
+Result<std::vector<PreparedOperation>> decode_batch(ByteSpan body, std::uint32_t dimension) {
+  std::vector<PreparedOperation> operations;
+  const bool sound = read_operations(body, [&](const RawOperation& raw) {
+    if (raw.kind == Kind::upsert && raw.dimension != dimension) return false;
+    PreparedOperation& operation = operations.emplace_back();
+    operation.kind = raw.kind;
+    operation.id = raw.id;
+    operation.vector = raw.vector;
+    operation.key = raw.key;
+    operation.value = raw.text;
+    if (raw.kind == Kind::upsert) operation.payload = make_payload(raw.text);
+    return true;
+  });
+  if (!sound) return Status(StatusCode::data_damaged, "a batch with a valid checksum does not decode");
+  return operations;
+}
+
+std::string describe_batch(ByteSpan body) {
+  constexpr std::size_t kIdsShown = 10;
+  std::size_t upserts = 0, erases = 0, markers = 0;
+  std::string ids;
+  const bool sound = read_operations(body, [&](const RawOperation& raw) {
+    if (raw.kind == Kind::marker) {
+      ++markers;
+      return true;
+    }
+    const std::size_t shown = upserts + erases;
+    ++(raw.kind == Kind::upsert ? upserts : erases);
+    if (shown < kIdsShown)
+      ids += (shown == 0 ? " " : ", ") + std::string(raw.kind == Kind::erase ? "-" : "") + raw.id.to_string();
+    if (shown == kIdsShown) ids += ", ...";
+    return true;
+  });
+  if (!sound) return "does not decode";
+  std::string text = std::to_string(upserts) + (upserts == 1 ? " upsert" : " upserts");
+  if (erases > 0) text += ", " + std::to_string(erases) + (erases == 1 ? " erase" : " erases");
+  if (markers > 0) text += ", " + std::to_string(markers) + (markers == 1 ? " marker" : " markers");
+  return ids.empty() ? text : text + ":" + ids;
+}
+
+}  // namespace holdfast::engine

@@ -1,0 +1,38 @@
+// The body of a batch frame: operations as they are logged (docs/format/log.md, "Batch body").
+//
+//   u32 operations
+//   each: u8 kind | u8 id kind | u16 vectors (1 for an upsert, else 0)
+//     upsert: u64 id high | u64 id low | u32 dimension | f32 x dimension | u32 payload bytes | payload
+//     erase:  u64 id high | u64 id low
+//     marker: u32 key bytes | key | u32 value bytes | value
+// `vectors` leaves room for several vectors (named fields) per point.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "base/coding.h"
+#include "engine/slot_table.h"
+#include "holdfast/types.h"
+
+namespace holdfast::engine {
+
+/// Everything of an operation that apply() needs; memory that could be short is already taken.
+struct PreparedOperation {
+  WriteBatch::Kind kind = WriteBatch::Kind::upsert;
+  PointId id;
+  ByteSpan vector;  ///< dimension x f32, unaligned
+  PayloadPtr payload;
+  std::string_view key, value;
+};
+
+[[nodiscard]] Bytes encode_batch(const WriteBatch& batch);
+
+/// The operations of a frame; spans point into `body`. `dimension` is the collection's. Throws bad_alloc.
+/// data_damaged if the body is not what encode_batch makes: the checksum was right, so the writer was wrong or newer.
+[[nodiscard]] Result<std::vector<PreparedOperation>> decode_batch(ByteSpan body, std::uint32_t dimension);
+
+/// "3 upserts, 1 erase: 17, 18, 19, -4" for people; at most ten ids.
+[[nodiscard]] std::string describe_batch(ByteSpan body);
+
+}  // namespace holdfast::engine

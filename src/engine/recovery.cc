@@ -1,0 +1,247 @@
+// Nothing is written before it is certain that nothing acknowledged is missing: loading and replay only read; the
+// verdict on the log's end comes before the first change. Replay fills the growing tier and touches no graph, so it is
+// as fast as reading the log.
+//
+// Invariants
+//  R1. Which generation: the newest whose manifest and metadata are sound. If it is not the newest there is, the log
+//      must reach at least to what any readable manifest proves to have been synced.
+//  R2. Files are removed only after the collection is whole in memory, and only those that no readable manifest names.
+//      While a manifest is unreadable, extents are not removed: it may name them.
+//  R3. The last log segment is replaced by a synced copy before anything new is acknowledged.
+#include "engine/recovery.h"
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <set>
+
+#include "base/try.h"
+#include "engine/commit_writer.h"
+#include "engine/image.h"
+#include "engine/load.h"
+#include "storage/file_names.h"
+
+namespace holdfast::engine {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+/// The manifests that exist, newest first.
+struct Generations {
+  std::vector<storage::Manifest> readable;
+  std::vector<std::string> broken;  ///< why each unreadable one is unreadable
+  std::uint64_t highest = 0;
+  Lsn proven = 0;  ///< highest lsn that a readable manifest holds
+};
+
+Result<Generations> read_generations(const RecoveryRequest& request) {
+  os::FileSystem& fs = *request.options.fs;
+  Generations found;
+  HF_ASSIGN(const std::vector<std::uint64_t> numbers, storage::list_manifests(fs, request.directory));
+  for (const std::uint64_t number : numbers) {
+    found.highest = std::max(found.highest, number);
+    auto manifest = storage::read_manifest(fs, request.directory, number);
+    if (manifest.ok() && manifest->collection == request.uuid) {
+      found.proven = std::max(found.proven, manifest->lsn);
+      found.readable.push_back(std::move(manifest).value());
+      continue;
+    }
+    if (!manifest.ok() && manifest.status().code() != StatusCode::data_damaged) return manifest.status();
+    found.broken.push_back(manifest.ok() ? storage::manifest_name(number) + " belongs to another collection"
+                                         : std::string(manifest.status().message()));
+  }
+  if (found.readable.empty()) {
+    return Status(StatusCode::data_damaged, found.broken.empty()
+                                                ? request.directory + " has no manifest: its checkpoint is lost"
+                                                : "no manifest is readable: " + found.broken.front());
+  }
+  return found;
+}
+
+/// Loads the newest generation that is sound. Its predecessors in `generations.readable` are dropped.
+Result<std::shared_ptr<CollectionState>> load_newest(const RecoveryRequest& request, Generations& generations) {
+  std::string first_damage = generations.broken.empty() ? std::string() : generations.broken.front();
+  while (!generations.readable.empty()) {
+    auto state = load_image(request, generations.readable.front());
+    if (state.ok()) {
+      if (!first_damage.empty()) {
+        (*state)->report.fell_back = true;
+        (*state)->report.notes.push_back(first_damage);
+      }
+      return state;
+    }
+    if (state.status().code() != StatusCode::data_damaged) return state.status();
+    if (first_damage.empty()) first_damage = state.status().message();
+    generations.readable.erase(generations.readable.begin());
+  }
+  return Status(StatusCode::data_damaged, "no checkpoint is sound: " + first_damage);
+}
+
+Status replay_frame(CollectionState& state, CommitWriter& writer, const storage::FrameView& frame) {
+  if (frame.type != storage::FrameType::batch) return {};
+  const auto where = [&] {
+    return std::string(frame.segment) + " at offset " + std::to_string(frame.offset) + ", lsn " +
+           std::to_string(frame.lsn);
+  };
+  auto operations = decode_batch(frame.body, state.config.dimension);
+  if (!operations.ok()) return operations.status().with_context(where());
+  if (Status status = writer.stage(*operations); !status.ok()) return status.with_context(where());
+  writer.apply(frame.lsn, *operations);
+  return {};
+}
+
+storage::ReadLogOptions log_options(const RecoveryRequest& request, const storage::Manifest& manifest, Lsn proven) {
+  storage::ReadLogOptions options;
+  options.directory = os::join(request.directory, storage::kWalDirectory);
+  options.collection = request.uuid;
+  options.after = manifest.lsn;
+  options.base = {manifest.lsn, manifest.log_checksum};
+  options.proven = proven;
+  return options;
+}
+
+Status replay(CollectionState& state, const storage::ReadLogOptions& options, storage::LogTail& tail) {
+  CommitWriter writer(state.store);
+  HF_ASSIGN(tail, storage::read_log(state.fs, options, [&](const storage::FrameView& frame) {
+              return replay_frame(state, writer, frame);
+            }));
+  if (tail.verdict == storage::LogVerdict::damage) {
+    return {StatusCode::data_damaged,
+            "the log of collection '" + state.name + "' is damaged: " + tail.reason +
+                "; nothing was changed. Restore a backup, or see 'holdfast verify' for the extent of the loss"};
+  }
+  writer.publish();
+  state.report.frames_replayed = tail.frames;
+  state.report.bytes_replayed = tail.bytes;
+  state.report.bytes_cut = tail.bytes_cut;
+  state.report.last_lsn = tail.end.lsn;
+  if (tail.verdict == storage::LogVerdict::torn_tail || tail.verdict == storage::LogVerdict::unacknowledged) {
+    state.report.cut_reason = tail.reason;
+  }
+  if (tail.verdict == storage::LogVerdict::damage_below_checkpoint) state.report.notes.push_back(tail.reason);
+  return {};
+}
+
+/// R2.
+Status remove_orphans(CollectionState& state, const Generations& generations) {
+  std::set<std::uint64_t> named;
+  for (const storage::Manifest& manifest : generations.readable) {
+    for (const storage::ExtentInfo& extent : manifest.extents) named.insert(extent.number);
+  }
+  const auto sweep = [&](const std::string& directory, bool extents_too) -> Status {
+    HF_ASSIGN(const auto entries, state.fs.list(directory));
+    for (const os::DirectoryEntry& entry : entries) {
+      const storage::ParsedName parsed = storage::parse_name(entry.name);
+      const bool orphan = parsed.kind == storage::FileKind::extent && extents_too && !named.contains(parsed.number);
+      if (parsed.kind != storage::FileKind::temporary && !orphan) continue;
+      HF_TRY(state.fs.remove(os::join(directory, entry.name)));
+      state.report.files_removed.push_back(entry.name);
+    }
+    return {};
+  };
+  HF_TRY(sweep(state.directory, false));
+  return sweep(os::join(state.directory, storage::kExtentDirectory), generations.broken.empty());
+}
+
+/// Extent numbers that no file uses, whatever an interrupted checkpoint left behind.
+Result<std::uint64_t> free_extent_number(const CollectionState& state, std::uint64_t at_least) {
+  HF_ASSIGN(const auto entries, state.fs.list(os::join(state.directory, storage::kExtentDirectory)));
+  for (const os::DirectoryEntry& entry : entries) {
+    const storage::ParsedName parsed = storage::parse_name(entry.name);
+    if (parsed.kind == storage::FileKind::extent) at_least = std::max(at_least, parsed.number + 1);
+  }
+  return at_least;
+}
+
+void remember_checkpoint(CollectionState& state, const Generations& generations,
+                         std::uint64_t next_extent) HF_NO_THREAD_SAFETY_ANALYSIS {  // nobody else has the state yet
+  CheckpointState& checkpoint = state.checkpoint;
+  checkpoint.manifest = generations.readable.front();
+  checkpoint.manifest.next_extent = next_extent;
+  checkpoint.epoch = state.store.pins().current()->graph.epoch;
+  checkpoint.generations = {checkpoint.manifest.generation};
+  checkpoint.previous_lsn = checkpoint.manifest.lsn;
+  if (generations.readable.size() > 1) {
+    const storage::Manifest& previous = generations.readable[1];
+    checkpoint.generations.push_back(previous.generation);
+    checkpoint.previous_extents = previous.extents;
+    checkpoint.previous_lsn = previous.lsn;
+  }
+  checkpoint.next_generation = generations.highest + 1;
+  state.checkpoint_lsn.store(checkpoint.manifest.lsn, std::memory_order_relaxed);
+  state.checkpoint_generation.store(checkpoint.manifest.generation, std::memory_order_relaxed);
+  state.checkpoint_wanted_at.store(state.options.open.checkpoint_log_bytes, std::memory_order_relaxed);
+}
+
+Status make_writable(CollectionState& state, const Generations& generations, const storage::ReadLogOptions& options,
+                     const storage::LogTail& tail) {
+  // power fails here, or anywhere below: the next open finds the same log and decides the same
+  HF_ASSIGN(const std::vector<std::string> removed, storage::seal_tail(state.fs, options, tail));
+  state.report.files_removed.insert(state.report.files_removed.end(), removed.begin(), removed.end());
+  HF_TRY(remove_orphans(state, generations));
+  HF_ASSIGN(const std::uint64_t next_extent, free_extent_number(state, generations.readable.front().next_extent));
+  remember_checkpoint(state, generations, next_extent);
+  return {};
+}
+
+Result<std::shared_ptr<CollectionState>> recover(const RecoveryRequest& request) {
+  const auto start = Clock::now();
+  HF_ASSIGN(Generations generations, read_generations(request));
+  HF_ASSIGN(std::shared_ptr<CollectionState> state, load_newest(request, generations));
+  const storage::Manifest& manifest = generations.readable.front();
+  state->report.checkpoint_lsn = manifest.lsn;
+  state->report.checkpoint_generation = manifest.generation;
+  state->report.load_ms = ms_since(start);
+
+  const auto replay_start = Clock::now();
+  const storage::ReadLogOptions options = log_options(request, manifest, generations.proven);
+  storage::LogTail tail;
+  HF_TRY(replay(*state, options, tail));
+  if (request.change_nothing) {
+    state->close_for_writing({StatusCode::read_only, "opened for inspection"});
+  } else {
+    HF_TRY(make_writable(*state, generations, options, tail));
+  }
+  storage::WalOptions wal{options.directory, request.uuid, request.options.open.log_segment_bytes};
+  state->wal = std::make_unique<storage::WalWriter>(state->fs, std::move(wal), tail.end);
+  state->log_bytes_at_open.store(tail.bytes, std::memory_order_relaxed);
+  state->report.replay_ms = ms_since(replay_start);
+  const bool at_rest = tail.ends_with_mark || tail.end.lsn == manifest.lsn;
+  state->report.clean = at_rest && tail.verdict == storage::LogVerdict::complete && !state->report.fell_back;
+  state->report.total_ms = ms_since(start);
+  return state;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<CollectionState>> recover_collection(const RecoveryRequest& request) {
+  try {
+    return recover(request);
+  } catch (const std::bad_alloc&) {
+    return Status(StatusCode::resource_exhausted,
+                  "not enough memory to open collection '" + request.name + "'; nothing was changed");
+  }
+}
+
+Status remove_collection_files(os::FileSystem& fs, const std::string& directory) {
+  for (const std::string& place :
+       {os::join(directory, storage::kWalDirectory), os::join(directory, storage::kExtentDirectory), directory}) {
+    auto entries = fs.list(place);
+    if (!entries.ok()) {
+      if (entries.status().code() == StatusCode::not_found) continue;
+      return entries.status();
+    }
+    for (const os::DirectoryEntry& entry : *entries) {
+      if (!entry.is_directory) HF_TRY(fs.remove(os::join(place, entry.name)));
+    }
+    HF_TRY(fs.remove_directory(place));
+  }
+  return {};
+}
+
+}  // namespace holdfast::engine

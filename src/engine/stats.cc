@@ -1,0 +1,58 @@
+#include "engine/stats.h"
+
+#include "storage/file_names.h"
+
+namespace holdfast::engine {
+
+namespace {
+
+std::uint64_t bytes_in(os::FileSystem& fs, const std::string& directory) {
+  std::uint64_t bytes = 0;
+  auto entries = fs.list(directory);
+  if (!entries.ok()) return 0;
+  for (const os::DirectoryEntry& entry : *entries) {
+    const std::string path = os::join(directory, entry.name);
+    if (entry.is_directory) {
+      bytes += bytes_in(fs, path);
+    } else if (auto file = fs.open(path, os::FileSystem::Access::read); file.ok()) {
+      if (auto size = (*file)->size(); size.ok()) bytes += *size;
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
+CollectionStats collect_stats(const CollectionState& state) {
+  CollectionStats stats;
+  const PointStore& store = state.store;
+  {
+    const Pin view(store.pins());
+    stats.points = view->live;
+    stats.slots = view->slot_end;
+    stats.dead_slots = view->slot_end - view->live;
+    stats.growing = view->slot_end - view->growing_begin;
+    stats.graph_nodes = view->graph.nodes;
+    stats.graph_levels = view->graph.levels;
+    stats.graph_epoch = view->graph.epoch;
+    stats.pinned_snapshots = store.reclaimer().pinned() - 1;  // without the pin of this function
+  }
+  const storage::WalStats log = state.wal->stats();
+  stats.last_lsn = state.wal->end().lsn;
+  stats.synced_lsn = state.wal->synced_lsn();
+  stats.checkpoint_lsn = state.checkpoint_lsn.load(std::memory_order_relaxed);
+  stats.checkpoint_generation = state.checkpoint_generation.load(std::memory_order_relaxed);
+  stats.log_bytes = state.log_bytes();
+  stats.disk_bytes = bytes_in(state.fs, state.directory);
+  stats.vector_bytes = store.vectors().private_bytes() + store.vectors().mapped_bytes();
+  stats.payload_bytes = store.slots().payload_bytes();
+  stats.retained_bytes = store.reclaimer().retained_bytes();
+  stats.overhead_bytes = store.slots().memory_bytes() + store.ids().memory_bytes() + store.graph().memory_bytes();
+  stats.writes = state.acknowledged.load(std::memory_order_relaxed);
+  stats.groups = log.groups;
+  stats.syncs = log.syncs;
+  if (Status error = state.write_error(); !error.ok()) stats.write_error = error.to_string();
+  return stats;
+}
+
+}  // namespace holdfast::engine

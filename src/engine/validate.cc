@@ -1,0 +1,130 @@
+#include "engine/validate.h"
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <unordered_set>
+
+namespace holdfast::engine {
+
+namespace {
+
+Status invalid(std::string message) { return {StatusCode::invalid_argument, std::move(message)}; }
+
+// Squared norms up to here keep every distance finite: (a-b)^2 <= 2|a|^2 + 2|b|^2.
+constexpr double kMaxSquaredNorm = std::numeric_limits<float>::max() / 8.0;
+
+Status validate_payload(std::string_view payload) {
+  if (payload.empty()) return {};
+  if (payload.size() > kMaxPayloadBytes) {
+    return invalid("the payload has " + std::to_string(payload.size()) + " bytes; at most " +
+                   std::to_string(kMaxPayloadBytes) + " are allowed");
+  }
+  const std::size_t first = payload.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos || payload[first] != '{' || !nlohmann::json::accept(payload)) {
+    return invalid("the payload is no JSON object; pass something like {\"key\":\"value\"} or nothing");
+  }
+  return {};
+}
+
+Status validate_marker(const WriteBatch::Operation& operation) {
+  if (operation.key.empty()) return invalid("a marker needs a key");
+  if (operation.key.size() + operation.payload.size() > kMaxMarkerBytes) {
+    return invalid("the marker '" + std::string(operation.key.substr(0, 64)) + "' is larger than " +
+                   std::to_string(kMaxMarkerBytes) + " bytes");
+  }
+  return {};
+}
+
+}  // namespace
+
+Status validate_name(std::string_view name) {
+  const bool allowed = name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+                       std::string_view::npos;
+  if (name.empty() || name.size() > kMaxNameBytes || name.front() == '.' || !allowed) {
+    return invalid("'" + std::string(name.substr(0, 140)) + "' is no collection name: use 1 to " +
+                   std::to_string(kMaxNameBytes) + " of A-Z a-z 0-9 . _ - and no leading dot");
+  }
+  return {};
+}
+
+Status validate_config(const CollectionConfig& config) {
+  if (config.dimension == 0 || config.dimension > kMaxDimension) {
+    return invalid("dimension must be 1 to " + std::to_string(kMaxDimension) + ", got " +
+                   std::to_string(config.dimension));
+  }
+  if (config.metric > Metric::cosine) return invalid("unknown metric");
+  if (config.m < 2 || config.m > kMaxM) {
+    return invalid("m must be 2 to " + std::to_string(kMaxM) + ", got " + std::to_string(config.m));
+  }
+  if (config.ef_construction < config.m || config.ef_construction > kMaxEfConstruction) {
+    return invalid("ef_construction must be m (" + std::to_string(config.m) + ") to " +
+                   std::to_string(kMaxEfConstruction) + ", got " + std::to_string(config.ef_construction));
+  }
+  return {};
+}
+
+Status validate_options(const OpenOptions& options) {
+  if (options.log_segment_bytes < 16 * 1024 || options.log_segment_bytes > (std::uint64_t{1} << 32)) {
+    return invalid("log_segment_bytes must be 16 KiB to 4 GiB, got " + std::to_string(options.log_segment_bytes));
+  }
+  if (options.sync_interval.count() <= 0) return invalid("sync_interval must be positive");
+  if (options.durability > Durability::none) return invalid("unknown durability");
+  return {};
+}
+
+Status validate_vector(std::span<const float> vector, const CollectionConfig& config) {
+  if (vector.size() != config.dimension) {
+    return invalid("the vector has " + std::to_string(vector.size()) + " components, the collection " +
+                   std::to_string(config.dimension));
+  }
+  double squared = 0;
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    if (!std::isfinite(vector[i])) {
+      return invalid("component " + std::to_string(i) + " is " + (std::isnan(vector[i]) ? "NaN" : "infinite"));
+    }
+    squared += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
+  }
+  if (squared > kMaxSquaredNorm) return invalid("the vector is too long: its squared norm must stay below 4e37");
+  if (config.metric == Metric::cosine && !(squared > 1e-70)) {
+    return invalid("a zero vector has no direction, so cosine is not defined for it; use l2 or inner_product");
+  }
+  return {};
+}
+
+Status validate_batch(const WriteBatch& batch, const CollectionConfig& config) {
+  if (batch.size() > kMaxBatchOperations || batch.byte_size() > kMaxBatchBytes) {
+    return invalid("the batch has " + std::to_string(batch.size()) + " operations and " +
+                   std::to_string(batch.byte_size()) + " bytes; at most " + std::to_string(kMaxBatchOperations) +
+                   " and " + std::to_string(kMaxBatchBytes) + " are allowed: split it");
+  }
+  std::unordered_set<PointId> ids;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const WriteBatch::Operation operation = batch.operation(i);
+    const auto context = [&] { return "operation " + std::to_string(i) + " (id " + operation.id.to_string() + ")"; };
+    if (operation.kind == WriteBatch::Kind::marker) {
+      if (Status status = validate_marker(operation); !status.ok()) return status;
+      continue;
+    }
+    if (batch.size() > 1 && !ids.insert(operation.id).second) {
+      return invalid(context() + ": the id stands twice in the batch; a batch may name an id once");
+    }
+    if (operation.kind != WriteBatch::Kind::upsert) continue;
+    if (Status status = validate_vector(operation.vector, config); !status.ok()) return status.with_context(context());
+    if (Status status = validate_payload(operation.payload); !status.ok()) return status.with_context(context());
+  }
+  return {};
+}
+
+Status validate_search(std::span<const float> query, const SearchOptions& options, const CollectionConfig& config) {
+  if (options.k == 0 || options.k > kMaxK) {
+    return invalid("k must be 1 to " + std::to_string(kMaxK) + ", got " + std::to_string(options.k));
+  }
+  if (options.ef > kMaxEf) {
+    return invalid("ef must be at most " + std::to_string(kMaxEf) + " (0 chooses), got " + std::to_string(options.ef));
+  }
+  return validate_vector(query, config).with_context("query");
+}
+
+}  // namespace holdfast::engine
