@@ -1,0 +1,359 @@
+// Verify reads every byte that the store's manifests and log name, and then loads the store as recovery would, without
+// changing it, to check what checksums cannot: that ids, stamps, lists and counts fit together.
+//
+// Damage is a finding, not an error: verify goes on after it, so that the report shows the whole extent.
+#include "engine/verify.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <new>
+#include <set>
+
+#include "base/try.h"
+#include "engine/image.h"
+#include "engine/record.h"
+#include "engine/recovery.h"
+#include "index/check.h"
+#include "storage/file_names.h"
+#include "storage/wal_reader.h"
+
+namespace holdfast::engine {
+
+namespace {
+
+using Severity = VerifyFinding::Severity;
+using storage::ExtentInfo;
+using storage::FileKind;
+
+/// One collection, step by step: files, manifests, extents, log, then the whole as it would be served.
+class CollectionVerifier {
+ public:
+  CollectionVerifier(os::FileSystem& fs, const std::string& store, const storage::CatalogEntry& entry,
+                     const VerifyOptions& options, VerifyReport& report)
+      : fs_(fs),
+        entry_(entry),
+        folder_(storage::collection_directory_name(entry.uuid)),
+        directory_(os::join(store, folder_)),
+        options_(options),
+        report_(report) {}
+
+  Status run() {
+    auto exists = fs_.exists(directory_);
+    if (!exists.ok()) return exists.status();
+    if (!*exists) {
+      add(Severity::damage, folder_, 0, 0, "the collection's directory is missing");
+      return {};
+    }
+    HF_TRY(check_manifests());
+    HF_TRY(check_files());
+    for (const auto& [number, info] : extents_) HF_TRY(check_extent(info));
+    HF_TRY(check_log());
+    return check_whole();
+  }
+
+ private:
+  void add(Severity severity, const std::string& file, std::uint64_t offset, std::uint64_t length,
+           std::string message) {
+    report_.findings.push_back({severity, entry_.name, file, offset, length, std::move(message)});
+  }
+  [[nodiscard]] std::string inside(std::string_view name) const { return os::join(folder_, name); }
+  [[nodiscard]] std::string extent_file(std::uint64_t number) const {
+    return inside(os::join(storage::kExtentDirectory, storage::extent_name(number)));
+  }
+
+  Status check_manifests() {
+    HF_ASSIGN(const auto generations, storage::list_manifests(fs_, directory_));
+    if (generations.empty()) add(Severity::damage, folder_, 0, 0, "there is no manifest: the checkpoint is lost");
+    for (const std::uint64_t generation : generations) {
+      const std::string name = storage::manifest_name(generation);
+      auto manifest = storage::read_manifest(fs_, directory_, generation);
+      ++report_.files_checked;
+      if (manifest.ok() && manifest->collection == entry_.uuid) {
+        if (auto image = decode_image_state(manifest->state, manifest->lsn); !image.ok()) {
+          add(Severity::damage, inside(name), 0, 0, std::string(image.status().message()));
+        }
+        for (const ExtentInfo& extent : manifest->extents) extents_.emplace(extent.number, extent);
+        proven_ = std::max(proven_, manifest->lsn);
+        oldest_ = std::min(oldest_, manifest->lsn);
+        if (manifest->lsn == oldest_) oldest_end_ = {manifest->lsn, manifest->log_checksum};
+      } else if (!manifest.ok() && manifest.status().code() != StatusCode::data_damaged) {
+        return manifest.status();
+      } else {
+        add(Severity::damage, inside(name), 0, 0,
+            manifest.ok() ? "belongs to another collection" : std::string(manifest.status().message()));
+      }
+    }
+    return {};
+  }
+
+  /// What no manifest names costs nothing, but is worth knowing.
+  Status check_files() {
+    for (const std::string& place :
+         {std::string(), std::string(storage::kExtentDirectory), std::string(storage::kWalDirectory)}) {
+      auto entries = fs_.list(place.empty() ? directory_ : os::join(directory_, place));
+      if (!entries.ok()) {
+        add(Severity::damage, place.empty() ? folder_ : inside(place), 0, 0, entries.status().to_string());
+        continue;
+      }
+      for (const os::DirectoryEntry& entry : *entries) {
+        const storage::ParsedName parsed = storage::parse_name(entry.name);
+        const std::string file = inside(place.empty() ? entry.name : os::join(place, entry.name));
+        if (parsed.kind == FileKind::temporary) {
+          add(Severity::note, file, 0, 0, "left over from interrupted work; the next open removes it");
+        } else if (parsed.kind == FileKind::extent && !extents_.contains(parsed.number)) {
+          add(Severity::note, file, 0, 0, "no manifest names this extent; the next open removes it");
+        } else if (parsed.kind == FileKind::unknown) {
+          add(Severity::note, file, 0, 0, "not a file of Holdfast; it is left alone");
+        }
+      }
+    }
+    return {};
+  }
+
+  Status check_extent(const ExtentInfo& info) {
+    const std::string file = extent_file(info.number);
+    auto extent = storage::Extent::open(fs_, os::join(directory_, storage::kExtentDirectory), entry_.uuid, info);
+    ++report_.files_checked;
+    if (!extent.ok()) {
+      const StatusCode code = extent.status().code();
+      if (code != StatusCode::data_damaged && code != StatusCode::not_found) return extent.status();
+      add(Severity::damage, file, 0, 0, std::string(extent.status().message()));
+      return {};
+    }
+    for (std::uint64_t page = 0; page < (*extent)->pages(); ++page) {
+      const std::uint64_t begin = page * storage::kExtentPageBytes;
+      const std::uint64_t length = std::min<std::uint64_t>(storage::kExtentPageBytes, info.data_bytes - begin);
+      if (Status status = (*extent)->verify_page(page); !status.ok()) {
+        add(Severity::damage, file, storage::kExtentDataOffset + begin, length, std::string(status.message()));
+      }
+      ++report_.pages_checked;
+      report_.bytes_checked += length;
+      progress(length);
+    }
+    return {};
+  }
+
+  Status check_log() {
+    storage::ReadLogOptions options;
+    options.directory = os::join(directory_, storage::kWalDirectory);
+    options.collection = entry_.uuid;
+    options.after = oldest_end_.lsn;
+    options.base = oldest_end_;
+    options.proven = proven_;
+    HF_ASSIGN(const storage::LogTail tail, storage::read_log(fs_, options, [&](const storage::FrameView& frame) {
+                ++report_.frames_checked;
+                report_.bytes_checked += frame.length;
+                progress(frame.length);
+                return Status();
+              }));
+    for (const storage::LogDamage& damage : tail.damage) {
+      add(Severity::damage, inside(os::join(storage::kWalDirectory, damage.segment)), damage.offset, damage.length,
+          damage.message);
+    }
+    if (tail.verdict == storage::LogVerdict::torn_tail || tail.verdict == storage::LogVerdict::unacknowledged) {
+      add(Severity::note, inside(os::join(storage::kWalDirectory, tail.last_segment)), tail.valid_bytes, tail.bytes_cut,
+          "never acknowledged, the next open cuts it: " + tail.reason);
+    }
+    return {};
+  }
+
+  Status check_whole() {
+    RecoveryRequest request;
+    request.name = entry_.name;
+    request.directory = directory_;
+    request.uuid = entry_.uuid;
+    request.options.fs = &fs_;
+    request.options.background = false;
+    request.signals = std::make_shared<Signals>();
+    request.change_nothing = true;
+    auto state = recover_collection(request);
+    if (!state.ok()) {
+      if (state.status().code() != StatusCode::data_damaged) return state.status();
+      // What is broken was named above; say so only if it was not.
+      const auto named = std::any_of(report_.findings.begin(), report_.findings.end(), [&](const VerifyFinding& f) {
+        return f.collection == entry_.name && f.severity == Severity::damage;
+      });
+      if (!named) add(Severity::damage, folder_, 0, 0, std::string(state.status().message()));
+      return {};
+    }
+    check_points(**state);
+    return {};
+  }
+
+  void check_points(const CollectionState& state) {
+    const PointStore& store = state.store;
+    const Pin view(store.pins());
+    for (Slot slot = 0; slot < view->slot_end; ++slot) {
+      if (store.slots().died(slot) <= view->lsn) continue;
+      ++report_.points_checked;
+      const auto broken = [&](const std::string& what) {
+        add(Severity::damage, folder_, 0, 0, "point " + store.slots().id(slot).to_string() + ": " + what);
+      };
+      if (store.find(store.slots().id(slot), *view) != slot) broken("its id does not lead to its row");
+      const float* row = store.vectors().row(slot);
+      const bool finite = std::all_of(row, row + state.config.dimension, [](float x) { return std::isfinite(x); });
+      if (!finite) broken("its vector holds NaN or infinity");
+      if (auto payload = store.slots().payload(slot); !payload.ok()) broken(payload.status().to_string());
+    }
+    const index::GraphCheck graph = index::check_graph(store.graph(), view->graph, view->slot_end);
+    report_.links_checked += graph.links;
+    for (const std::string& violation : graph.violations) add(Severity::damage, folder_, 0, 0, "graph: " + violation);
+    if (graph.unreachable > 0) {
+      add(Severity::note, folder_, 0, 0,
+          "graph: " + std::to_string(graph.unreachable) + " of " + std::to_string(graph.nodes) +
+              " nodes are not reached from the entry point");
+    }
+  }
+
+  void progress(std::uint64_t bytes) {
+    done_ += bytes;
+    if (!options_.progress || done_ - reported_ < (std::uint64_t{16} << 20)) return;
+    reported_ = done_;
+    std::uint64_t total = 0;
+    for (const auto& [number, info] : extents_) total += info.data_bytes;
+    options_.progress(done_, std::max(total, done_));
+  }
+
+  os::FileSystem& fs_;
+  const storage::CatalogEntry& entry_;
+  const std::string folder_;  ///< relative to the store
+  const std::string directory_;
+  const VerifyOptions& options_;
+  VerifyReport& report_;
+  std::map<std::uint64_t, ExtentInfo> extents_;
+  Lsn proven_ = 0;
+  Lsn oldest_ = kNeverDied;
+  storage::LogEnd oldest_end_;
+  std::uint64_t done_ = 0, reported_ = 0;
+};
+
+/// Takes the store's lock, so that nobody changes what is being read.
+struct LockedStore {
+  std::unique_ptr<os::FileLock> lock;
+  storage::Catalog catalog;
+};
+
+Result<LockedStore> lock_store(os::FileSystem& fs, const std::string& path) {
+  HF_ASSIGN(const bool store, fs.exists(os::join(path, storage::kCatalogFile)));
+  if (!store) return Status(StatusCode::not_a_store, path + " holds no CATALOG: it is no Holdfast store");
+  LockedStore locked;
+  HF_ASSIGN(locked.lock, fs.lock(os::join(path, storage::kLockFile)));
+  HF_ASSIGN(locked.catalog, storage::read_catalog(fs, path));
+  return locked;
+}
+
+Status no_such_collection(std::string_view name) {
+  return {StatusCode::not_found, "no collection '" + std::string(name) + "' in this store"};
+}
+
+}  // namespace
+
+Result<VerifyReport> verify_store(os::FileSystem& fs, const std::string& path, const VerifyOptions& options) {
+  VerifyReport report;
+  auto locked = lock_store(fs, path);
+  if (locked.status().code() == StatusCode::data_damaged) {
+    report.findings.push_back(
+        {Severity::damage, "", std::string(storage::kCatalogFile), 0, 0, std::string(locked.status().message())});
+    return report;
+  }
+  if (!locked.ok()) return locked.status();
+  ++report.files_checked;
+  bool found = options.collection.empty();
+  for (const storage::CatalogEntry& entry : locked->catalog.collections) {
+    if (!options.collection.empty() && entry.name != options.collection) continue;
+    found = true;
+    HF_TRY(CollectionVerifier(fs, path, entry, options, report).run());
+  }
+  if (!found) return no_such_collection(options.collection);
+  return report;
+}
+
+namespace {
+
+LogEntry frame_entry(const storage::FrameView& frame) {
+  LogEntry entry;
+  entry.segment = frame.segment;
+  entry.offset = frame.offset;
+  entry.length = frame.length;
+  entry.lsn = frame.lsn;
+  entry.synced_lsn = frame.synced_lsn;
+  const bool batch = frame.type == storage::FrameType::batch;
+  entry.kind = batch ? "batch" : "mark";
+  entry.summary =
+      batch ? describe_batch(frame.body) : "everything up to lsn " + std::to_string(frame.synced_lsn) + " is durable";
+  return entry;
+}
+
+/// What stands after the last frame that counts.
+void visit_tail(const storage::LogTail& tail, const std::function<bool(const LogEntry&)>& visit) {
+  for (const storage::LogDamage& damage : tail.damage) {
+    if (!visit({damage.segment, damage.offset, damage.length, damage.first_lsn, 0, "damage", damage.message})) return;
+  }
+  if (tail.verdict != storage::LogVerdict::torn_tail && tail.verdict != storage::LogVerdict::unacknowledged) return;
+  visit({tail.last_segment, tail.valid_bytes, tail.bytes_cut, tail.end.lsn + 1, 0, "torn", tail.reason});
+}
+
+}  // namespace
+
+Status dump_collection_log(os::FileSystem& fs, const std::string& path, std::string_view collection,
+                           const std::function<bool(const LogEntry&)>& visit) {
+  HF_ASSIGN(const LockedStore locked, lock_store(fs, path));
+  const auto& known = locked.catalog.collections;
+  const auto entry = std::find_if(known.begin(), known.end(), [&](const auto& one) { return one.name == collection; });
+  if (entry == known.end()) return no_such_collection(collection);
+
+  storage::ReadLogOptions options;
+  options.directory = os::join(os::join(path, storage::collection_directory_name(entry->uuid)), storage::kWalDirectory);
+  options.collection = entry->uuid;
+  HF_ASSIGN(const auto files, fs.list(options.directory));
+  for (const os::DirectoryEntry& file : files) {
+    const storage::ParsedName parsed = storage::parse_name(file.name);
+    if (parsed.kind != FileKind::segment) continue;
+    options.after = parsed.number - 1;  // the first segment: a log may begin after what a checkpoint holds
+    break;
+  }
+  std::string segment;
+  const auto stopped = [] { return Status(StatusCode::cancelled, "the visitor has seen enough"); };
+  auto tail = storage::read_log(fs, options, [&](const storage::FrameView& frame) -> Status {
+    if (frame.segment != segment) {
+      segment = frame.segment;
+      if (!visit({segment, 0, 0, frame.lsn, 0, "segment", "begins with lsn " + std::to_string(frame.lsn)})) {
+        return stopped();
+      }
+    }
+    return visit(frame_entry(frame)) ? Status() : stopped();
+  });
+  if (tail.status().code() == StatusCode::cancelled) return {};
+  if (!tail.ok()) return tail.status();
+  visit_tail(*tail, visit);
+  return {};
+}
+
+}  // namespace holdfast::engine
+
+namespace holdfast {
+
+bool VerifyReport::damaged() const noexcept {
+  return std::any_of(findings.begin(), findings.end(),
+                     [](const VerifyFinding& finding) { return finding.severity == VerifyFinding::Severity::damage; });
+}
+
+Result<VerifyReport> verify(const std::filesystem::path& path, const VerifyOptions& options) {
+  try {
+    return engine::verify_store(os::posix_file_system(), path.string(), options);
+  } catch (const std::bad_alloc&) {
+    return Status(StatusCode::resource_exhausted, "not enough memory to verify the store");
+  }
+}
+
+Status dump_log(const std::filesystem::path& path, std::string_view collection,
+                const std::function<bool(const LogEntry&)>& visit) {
+  try {
+    return engine::dump_collection_log(os::posix_file_system(), path.string(), collection, visit);
+  } catch (const std::bad_alloc&) {
+    return {StatusCode::resource_exhausted, "not enough memory to read the log"};
+  }
+}
+
+}  // namespace holdfast
