@@ -95,11 +95,19 @@ TEST(PosixLock, AnotherNameOfTheSameFileIsTheSameLock) {
   const TempDir directory;
   auto held = fs().lock(directory / "LOCK");
   std::filesystem::create_hard_link(directory / "LOCK", directory / "ALIAS");
-  EXPECT_CODE(already_open, fs().lock(directory / "ALIAS").status());
+  const Status alias = fs().lock(directory / "ALIAS").status();
+  EXPECT_CODE(already_open, alias);
+  EXPECT_TRUE(contains(alias.message(), "which is this one")) << alias.to_string();
   EXPECT_CODE(already_open, fs().lock(directory / "./LOCK").status());
   // Reading and closing the file must not release the lock, as it would with classic record locks.
   must_read(fs(), directory / "LOCK");
-  EXPECT_EQ(0, exit_status(fork_child([&] { return fs().lock(directory / "LOCK").ok() ? 1 : 0; })));
+  const int refused = exit_status(fork_child([&] {  // asks the kernel: the child has inherited our registry
+    const int fd = ::open((directory / "LOCK").c_str(), O_RDWR);
+    struct flock request {};
+    request.l_type = F_WRLCK;
+    return fd >= 0 && ::fcntl(fd, F_OFD_SETLK, &request) == -1 && (errno == EAGAIN || errno == EACCES) ? 0 : 1;
+  }));
+  EXPECT_EQ(0, refused);
 }
 
 TEST(PosixFile, AWriteCutShortByALimitIsAnError) {

@@ -138,6 +138,9 @@ TEST_F(SimCrashTest, DropAndKeepEachSector) {
   EXPECT_EQ("xB.D", found(CrashPolicy::drop_one(2, Unit::sector)));
   EXPECT_EQ("xBC.", found(CrashPolicy::drop_one(3, Unit::sector)));
   EXPECT_EQ("xx..", found(CrashPolicy::keep_one(0, Unit::sector)));
+  const auto cut = fs_.crash(CrashPolicy::drop_one(0, Unit::sector));
+  EXPECT_OK((*cut->open("/a", Access::read_write))->truncate(4 * kSectorSize));
+  EXPECT_EQ("xB..", letters_of(*cut->read_whole("/a"))) << "bytes beyond the size are zeros when it grows again";
   EXPECT_EQ("xB", found(CrashPolicy::keep_one(1, Unit::sector)));
 }
 
@@ -160,6 +163,10 @@ TEST_F(SimCrashTest, SizesReachTheDiskInOrder) {
   EXPECT_EQ("Y", found(CrashPolicy::drop_one(0))) << "the size 512 implies the truncation before it";
   EXPECT_EQ("", found(CrashPolicy::drop_one(1)));
   EXPECT_EQ("xxxx", found(CrashPolicy::lose_all()));
+  const auto b = durable("/b", "xxxx");
+  EXPECT_OK(b->truncate(0));
+  write(*b, 3, "Z");
+  EXPECT_EQ("...Z", found(CrashPolicy::keep_one(3), "/b")) << "nothing from before the truncation comes back";
 }
 
 TEST_F(SimCrashTest, RandomSubsetsReorderAcrossFilesAndTearWrites) {
@@ -288,6 +295,69 @@ TEST_F(SimCrashTest, ARemovedFileReturnsUntilItsDirectoryIsSynced) {
   EXPECT_EQ("a", found(CrashPolicy::lose_all()));
   EXPECT_OK(fs_.sync_directory("/"));
   EXPECT_EQ("<gone>", found(CrashPolicy::lose_all()));
+}
+
+TEST_F(SimCrashTest, ARemovedFileOfAnUnsyncedDirectoryCanReturnAfterAnotherSync) {
+  EXPECT_OK(fs_.create_directory("/d"));
+  EXPECT_OK(fs_.sync_directory("/"));
+  write(*must_create(fs_, "/a"), 0, "A");
+  EXPECT_OK(fs_.remove("/a"));
+  EXPECT_OK(fs_.sync_directory("/d"));  // forgets what nothing can reach; /a can still be reached by a crash
+  EXPECT_EQ("A", found(CrashPolicy::drop_one(2)));
+}
+
+TEST_F(SimCrashTest, ACrashForgetsWhatItLost) {
+  SimDisk disk;
+  const auto id = disk.create("/a", false);
+  ASSERT_TRUE(id.ok());
+  EXPECT_TRUE(crash_disk(disk, CrashPolicy::keep_all(), 0).exists(*id));
+  EXPECT_FALSE(crash_disk(disk, CrashPolicy::lose_all(), 0).exists(*id));
+}
+
+/// The content of /m after a crash, or a word for what went wrong.
+std::string state_of_m(const SimFileSystem& disk) {
+  const auto content = disk.read_whole("/m");
+  if (!content.ok()) return std::string(to_string(content.status().code()));
+  if (*content == pattern(3'000, 1)) return "one";
+  if (*content == pattern(2'000, 2)) return "two";
+  return "torn";
+}
+
+TEST_F(SimCrashTest, WriteFileAtomicallyIsAtomicAtEveryCallUnderEveryPolicy) {
+  EXPECT_OK(os::write_file_atomically(fs_, "/m", pattern(3'000, 1)));
+  std::vector<std::unique_ptr<SimFileSystem>> moments;
+  fs_.on_call([&](const CallInfo&) { moments.push_back(fs_.clone()); });
+  EXPECT_OK(os::write_file_atomically(fs_, "/m", pattern(2'000, 2)));
+  fs_.on_call(nullptr);
+  std::vector<CrashPolicy> policies{CrashPolicy::lose_all(), CrashPolicy::keep_all(), CrashPolicy::anything(),
+                                    CrashPolicy::random_subset(Fill::garbage), CrashPolicy::directory_subset()};
+  for (const auto& moment : moments) {
+    for (const CrashPolicy& policy : policies) {
+      for (std::uint64_t seed = 0; seed < 50; ++seed) {
+        const std::string state = state_of_m(*moment->crash(policy, seed));
+        EXPECT_TRUE(state == "one" || state == "two") << state << ": " << policy.to_string() << ", seed " << seed;
+      }
+    }
+  }
+  EXPECT_EQ("two", state_of_m(*fs_.crash(CrashPolicy::lose_all()))) << "acknowledged and lost";
+}
+
+TEST_F(SimCrashTest, WriteFileAtomicallyNeverShowsTheEffectOfAFailedCall) {
+  constexpr std::uint64_t kCalls = 6;  // remove, create, write, sync, rename, sync directory
+  for (std::uint64_t call = 0; call < kCalls; ++call) {
+    for (int kind = 0; kind < 3; ++kind) {
+      SCOPED_TRACE("call " + std::to_string(call) + ", kind " + std::to_string(kind));
+      SimFileSystem fs;
+      EXPECT_OK(fs.write_whole("/m", pattern(3'000, 1)));
+      if (kind == 0) fs.fail_at(call, StatusCode::io_error);
+      if (kind == 1) fs.short_write_at(call, 700);
+      if (kind == 2) fs.fail_sync_at(call, UnsyncedPages::dropped);
+      const Status status = os::write_file_atomically(fs, "/m", pattern(2'000, 2));
+      EXPECT_FALSE(status.ok());
+      EXPECT_EQ(call == 5 ? "two" : "one", state_of_m(fs)) << "the rename is the commit point";
+      EXPECT_EQ(1u, fs.files().size()) << "the temporary file stays";
+    }
+  }
 }
 
 TEST_F(SimCrashTest, AnythingReachesManyStatesAndIsRepeatable) {

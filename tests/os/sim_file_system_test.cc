@@ -331,7 +331,8 @@ TEST(SimHelpers, RandomIsSeeded) {
   const std::uint64_t first = a.random_u64();
   EXPECT_EQ(first, b.random_u64());
   EXPECT_NE(first, c.random_u64());
-  EXPECT_NE(a.crash(CrashPolicy::keep_all(), 1)->random_u64(), a.random_u64()) << "a restart must draw new salts";
+  const std::uint64_t after_restart = a.crash(CrashPolicy::keep_all(), 1)->random_u64();
+  EXPECT_NE(after_restart, a.random_u64()) << "a restart must draw new salts";
 }
 
 TEST(SimHelpers, CorruptFlipsOnDiskAndInCache) {
