@@ -8,8 +8,8 @@ namespace holdfast::house {
 
 namespace {
 
-enum class Match { word, call };                // call: the word and an opening parenthesis
-enum class Scope { library, src, everywhere };  // library: src without its programs
+enum class Match { word, call };                        // call: the word and an opening parenthesis
+enum class Scope { library, src, tested, everywhere };  // library: src without its programs; tested: src, tests
 
 struct Ban {
   std::string_view word;
@@ -36,11 +36,11 @@ constexpr std::array<Ban, 25> kBans = {{
     {"_exit", Match::call, Scope::library, kEnds},
     {"quick_exit", Match::call, Scope::library, kEnds},
     {"throw", Match::word, Scope::library, "no exception crosses a room: return a Status"},
-    {"sleep_for", Match::word, Scope::everywhere, kSleeps},
-    {"sleep_until", Match::word, Scope::everywhere, kSleeps},
-    {"sleep", Match::call, Scope::everywhere, kSleeps},
-    {"usleep", Match::call, Scope::everywhere, kSleeps},
-    {"nanosleep", Match::call, Scope::everywhere, kSleeps},
+    {"sleep_for", Match::word, Scope::tested, kSleeps},
+    {"sleep_until", Match::word, Scope::tested, kSleeps},
+    {"sleep", Match::call, Scope::tested, kSleeps},
+    {"usleep", Match::call, Scope::tested, kSleeps},
+    {"nanosleep", Match::call, Scope::tested, kSleeps},
     {"rand", Match::call, Scope::everywhere, kSeeds},
     {"srand", Match::call, Scope::everywhere, kSeeds},
     {"random_device", Match::word, Scope::src, kSeeds},
@@ -61,6 +61,7 @@ bool in_scope(const SourceFile& file, Scope scope) {
   switch (scope) {
     case Scope::library: return file.is_in("src") && !is_program(file);
     case Scope::src: return file.is_in("src");
+    case Scope::tested: return file.is_in("src") || file.is_in("tests");
     case Scope::everywhere: return true;
   }
   return true;

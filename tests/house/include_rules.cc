@@ -18,7 +18,7 @@ struct Room {
 
 const std::map<std::string, Room>& table() {
   static const std::map<std::string, Room> rooms = {
-      {"base", {.rooms = {}, .foreign = {"xxhash.h"}}},
+      {"base", {.rooms = {}, .foreign = {"xxhash.h", "sys/mman.h"}}},
       {"os", {.rooms = {"base"}, .foreign = {"fcntl.h", "unistd.h", "dirent.h", "sys/", "linux/"}}},
       {"simd", {.rooms = {"base"}, .foreign = {"immintrin.h", "arm_neon.h", "cpuid.h", "sys/auxv.h", "asm/hwcap.h"}}},
       {"query", {.rooms = {"base"}, .foreign = {"nlohmann/"}}},
