@@ -79,8 +79,9 @@ Verdict SimFileSystem::Core::judge(const CallInfo& info) {
   if (info.index == kNotCounted) return verdict;
 
   std::uint64_t size_before = 0;
-  if (const auto id = disk.find_file(info.path); info.kind == CallKind::truncate && id.ok()) {
-    size_before = disk.file(*id).cached.size();
+  if (info.kind == CallKind::truncate) {
+    const auto id = disk.find_file(info.path);
+    if (id.ok()) size_before = disk.file(*id).cached.size();
   }
   const auto matches = [&](const Fault& fault) {
     if (fault.for_ever && fault.code == StatusCode::disk_full && works_on_full_disk(info, size_before)) return false;

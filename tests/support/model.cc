@@ -1,0 +1,92 @@
+#include "support/model.h"
+
+#include <utility>
+
+namespace holdfast::testing {
+
+VersionRef empty_version(const CollectionConfig& config) {
+  auto version = std::make_shared<ModelVersion>();
+  version->config = config;
+  return version;
+}
+
+VersionRef apply_batch(const ModelVersion& version, const WriteBatch& batch) {
+  auto next = std::make_shared<ModelVersion>(version);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const WriteBatch::Operation operation = batch.operation(i);
+    switch (operation.kind) {
+      case WriteBatch::Kind::upsert:
+        next->points[operation.id] = {{operation.vector.begin(), operation.vector.end()},
+                                      std::string(operation.payload)};
+        break;
+      case WriteBatch::Kind::erase: next->points.erase(operation.id); break;
+      case WriteBatch::Kind::marker:
+        if (operation.payload.empty()) {
+          next->markers.erase(std::string(operation.key));
+        } else {
+          next->markers[std::string(operation.key)] = operation.payload;
+        }
+        break;
+    }
+  }
+  return next;
+}
+
+std::string difference(const VersionRef& expected, const VersionRef& found) {
+  if (expected == nullptr && found == nullptr) return "";
+  if (expected == nullptr) return "the collection is there";
+  if (found == nullptr) return "the collection is missing";
+  if (!(expected->config == found->config)) return "the configuration differs";
+  for (const auto& [id, point] : expected->points) {
+    const auto other = found->points.find(id);
+    if (other == found->points.end()) return "id " + id.to_string() + " is missing";
+    if (other->second.vector != point.vector) return "id " + id.to_string() + " has another vector";
+    if (other->second.payload != point.payload) {
+      return "id " + id.to_string() + " has payload " + other->second.payload.substr(0, 40) + " instead of " +
+             point.payload.substr(0, 40);
+    }
+  }
+  for (const auto& [id, point] : found->points) {
+    if (!expected->points.contains(id)) return "id " + id.to_string() + " should not be there";
+  }
+  return expected->markers == found->markers ? "" : "markers differ";
+}
+
+ModelCollection::ModelCollection(VersionRef current)
+    : current_(std::move(current)), after_kill_{current_}, after_power_loss_{current_} {}
+
+std::vector<VersionRef> ModelCollection::possible(Loss loss) const {
+  std::vector<VersionRef> versions = loss == Loss::power ? after_power_loss_ : after_kill_;
+  if (in_flight_) versions.push_back(next_);
+  return versions;
+}
+
+void ModelCollection::begin(VersionRef next) {
+  next_ = std::move(next);
+  in_flight_ = true;
+}
+
+void ModelCollection::acknowledge(bool durable) {
+  current_ = std::exchange(next_, nullptr);
+  in_flight_ = false;
+  after_kill_ = {current_};
+  if (durable) after_power_loss_.clear();
+  after_power_loss_.push_back(current_);
+}
+
+void ModelCollection::refuse() {
+  next_ = nullptr;
+  in_flight_ = false;
+}
+
+void ModelCollection::leave_unknown() {
+  after_kill_.push_back(next_);
+  after_power_loss_.push_back(std::exchange(next_, nullptr));
+  in_flight_ = false;
+}
+
+void ModelCollection::make_durable() { after_power_loss_ = {current_}; }
+
+void ModelCollection::settle(VersionRef found) { *this = ModelCollection(std::move(found)); }
+
+}  // namespace holdfast::testing

@@ -1,0 +1,245 @@
+#include "support/oracle.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/random.h"
+#include "base/try.h"
+#include "support/workload.h"
+
+namespace holdfast::testing {
+namespace {
+
+Status wrong(std::string what) { return {StatusCode::internal, std::move(what)}; }
+
+double true_distance(Metric metric, std::span<const float> a, std::span<const float> b) {
+  double dot = 0, aa = 0, bb = 0, squared = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double x = a[i], y = b[i];
+    dot += x * y;
+    aa += x * x;
+    bb += y * y;
+    squared += (x - y) * (x - y);
+  }
+  switch (metric) {
+    case Metric::l2: return squared;
+    case Metric::inner_product: return -dot;
+    case Metric::cosine: return 1 - dot / std::sqrt(aa * bb);
+  }
+  return 0;
+}
+
+bool close_to(double a, double b) { return std::abs(a - b) <= 1e-4 + 1e-5 * std::abs(b); }
+
+/// The hits are points of the model at their true distance, nearest first, none twice.
+std::string check_hits(const Hits& hits, const ModelVersion& expected, std::span<const float> query) {
+  std::map<PointId, float> seen;
+  for (std::size_t i = 0; i < hits.size(); ++i) {
+    const Hit& hit = hits[i];
+    const std::string name = "hit " + hit.id.to_string();
+    const auto point = expected.points.find(hit.id);
+    if (point == expected.points.end()) return name + " is a ghost";
+    if (!seen.emplace(hit.id, hit.distance).second) return name + " comes twice";
+    if (!close_to(hit.distance, true_distance(expected.config.metric, point->second.vector, query))) {
+      return name + " has distance " + std::to_string(hit.distance);
+    }
+    if (hit.payload != point->second.payload) return name + " has another payload";
+    if (i > 0 && hit.distance < hits[i - 1].distance) return name + " is out of order";
+  }
+  return "";
+}
+
+std::string check_search(const Collection& collection, const ModelVersion& expected, std::span<const float> query,
+                         const SearchOptions& options) {
+  const auto hits = collection.search(query, options);
+  if (!hits.ok()) return "search: " + hits.status().to_string();
+  if (std::string problem = check_hits(*hits, expected, query); !problem.empty()) return problem;
+  const std::size_t wanted = std::min<std::size_t>(options.k, expected.points.size());
+  if (hits->size() != wanted) {
+    return "search found " + std::to_string(hits->size()) + " of " + std::to_string(wanted) + " points";
+  }
+  std::vector<double> distances;
+  for (const auto& [id, point] : expected.points) {
+    distances.push_back(true_distance(expected.config.metric, point.vector, query));
+  }
+  std::sort(distances.begin(), distances.end());
+  for (std::size_t i = 0; i < wanted; ++i) {
+    if (!close_to((*hits)[i].distance, distances[i])) return "search missed the neighbor number " + std::to_string(i);
+  }
+  return "";
+}
+
+std::string with_context(const std::string& context, const std::string& problem) {
+  return problem.empty() ? "" : context + ": " + problem;
+}
+
+/// Upserts the probe into every collection; the model then holds it.
+std::string write_probe(const Database& database, Model& model) {
+  for (auto& [name, expected] : model) {
+    if (expected.current() == nullptr) continue;
+    auto collection = database.collection(name);
+    if (!collection.ok()) return collection.status().to_string();
+    WriteBatch batch;
+    std::vector<float> vector(expected.current()->config.dimension, 3.0F);
+    batch.upsert(probe_id(), vector, R"({"probe":true})");
+    batch.erase(workload_ids().front());
+    const auto receipt = collection->write(batch);
+    if (!receipt.ok()) return "the write after recovery: " + receipt.status().to_string();
+    expected.begin(apply_batch(*expected.current(), batch));
+    expected.acknowledge(true);
+  }
+  return "";
+}
+
+/// A pure crash is no damage.
+std::string check_reports(const Database& database) {
+  for (const QuarantinedCollection& broken : database.quarantined()) {
+    return "collection '" + broken.name + "' is quarantined: " + broken.status.to_string();
+  }
+  for (const std::string& name : database.collections()) {
+    const auto collection = database.collection(name);
+    if (!collection.ok()) return collection.status().to_string();
+    const RecoveryReport& report = collection->recovery_report();
+    if (report.fell_back) return "'" + name + "' fell back to an older checkpoint";
+    if (!report.notes.empty()) return "'" + name + "' reports damage: " + report.notes.front();
+  }
+  return "";
+}
+
+}  // namespace
+
+Result<VersionRef> observe(const Collection& collection) {
+  const Snapshot snapshot = collection.snapshot();
+  auto version = std::make_shared<ModelVersion>();
+  version->config = collection.config();
+  std::uint64_t next = 0;
+  HF_ASSIGN(const std::vector<PointId> ids, snapshot.ids(0, 1'000'000, &next));
+  for (const PointId id : ids) {
+    HF_ASSIGN(const Point point, snapshot.get(id));
+    if (!version->points.emplace(id, ModelPoint{point.vector, point.payload}).second) {
+      return wrong("id " + id.to_string() + " is listed twice");
+    }
+  }
+  if (snapshot.size() != ids.size()) {
+    return wrong("size() is " + std::to_string(snapshot.size()) + ", ids() lists " + std::to_string(ids.size()));
+  }
+  for (const PointId id : workload_ids()) {
+    if (!version->points.contains(id) && snapshot.get(id).ok()) {
+      return wrong("get() finds id " + id.to_string() + ", ids() does not");
+    }
+  }
+  for (const std::string& key : workload_markers()) {
+    if (auto value = collection.marker(key)) version->markers[key] = *value;
+  }
+  return VersionRef(std::move(version));
+}
+
+Result<VersionRef> observe(const Database& database, const std::string& name) {
+  const std::vector<std::string> names = database.collections();
+  if (std::find(names.begin(), names.end(), name) == names.end()) return VersionRef();
+  HF_ASSIGN(const Collection collection, database.collection(name));
+  return observe(collection);
+}
+
+std::string check_searches(const Collection& collection, const ModelVersion& expected, std::uint64_t seed) {
+  SeededRandom random(seed);
+  const auto all = static_cast<std::uint32_t>(expected.points.size() + 10);
+  const std::vector<float> query = random_vector(random, expected.config.dimension);
+  const auto exact = [&](std::uint32_t k) {
+    return check_search(collection, expected, query, {.k = k, .ef = 0, .with_payload = true, .exact = true});
+  };
+  if (auto problem = exact(all); !problem.empty()) return with_context("exact", problem);
+  if (auto problem = exact(3); !problem.empty()) return with_context("exact, k = 3", problem);
+  const SearchOptions by_graph{.k = all, .ef = 200, .with_payload = true, .exact = false};
+  if (auto problem = check_search(collection, expected, query, by_graph); !problem.empty()) {
+    return with_context("graph", problem);
+  }
+  if (expected.points.empty()) return "";
+  // A point is found with its own vector (another point may have the same one).
+  const auto own = std::next(expected.points.begin(), static_cast<long>(random.below(expected.points.size())));
+  return with_context("own vector of id " + own->first.to_string(),
+                      check_search(collection, expected, own->second.vector, by_graph));
+}
+
+std::string check_current(const Database& database, const Model& model) {
+  for (const auto& [name, expected] : model) {
+    const auto found = observe(database, name);
+    if (!found.ok()) return with_context(name, found.status().to_string());
+    if (auto problem = difference(expected.current(), *found); !problem.empty()) return with_context(name, problem);
+    if (expected.current() == nullptr) continue;
+    const auto collection = database.collection(name);
+    if (!collection.ok()) return collection.status().to_string();
+    if (auto problem = check_searches(*collection, *expected.current(), expected.current()->points.size());
+        !problem.empty()) {
+      return with_context(name, problem);
+    }
+  }
+  for (const std::string& name : database.collections()) {
+    if (!model.contains(name)) return "there is a collection '" + name + "' that nobody made";
+  }
+  return "";
+}
+
+std::string settle(const Database& database, Model& model, Loss loss) {
+  if (auto problem = check_reports(database); !problem.empty()) return problem;
+  for (auto& [name, expected] : model) {
+    const auto found = observe(database, name);
+    if (!found.ok()) return with_context(name, found.status().to_string());
+    std::string problem;
+    const std::vector<VersionRef> possible = expected.possible(loss);
+    const bool known = std::any_of(possible.rbegin(), possible.rend(), [&](const VersionRef& version) {
+      problem = difference(version, *found);
+      return problem.empty();
+    });
+    if (!known) {
+      return with_context(name, "none of " + std::to_string(possible.size()) + " possible versions; the oldest: " + problem);
+    }
+    expected.settle(*found);
+  }
+  return "";
+}
+
+std::string check_crash_state(SimFileSystem& disk, const Model& model, Loss loss, const engine::EngineOptions& given,
+                              std::uint64_t seed) {
+  engine::EngineOptions options = given;
+  options.fs = &disk;
+  options.open.durability = Durability::sync;
+  options.open.checkpoint_on_close = mix64(seed) % 4 == 0;
+  Model found = model;
+  std::unique_ptr<SimFileSystem> later;
+  {
+    auto database = Database::open_with(kStorePath, options);
+    if (!database.ok()) return "open: " + database.status().to_string();
+    if (auto problem = settle(*database, found, loss); !problem.empty()) return problem;
+    if (auto problem = check_current(*database, found); !problem.empty()) return problem;
+    if (auto problem = write_probe(*database, found); !problem.empty()) return problem;
+    switch (mix64(seed) % 4) {
+      case 0:
+        if (Status closed = database->close(); !closed.ok()) return "close: " + closed.to_string();
+        [[fallthrough]];
+      case 1: later = disk.crash(CrashPolicy::lose_all(), seed); break;
+      case 2: later = disk.crash(CrashPolicy::anything(), seed); break;
+      default: later = disk.kill_process(); break;
+    }
+  }
+  options.fs = later.get();
+  auto database = Database::open_with(kStorePath, options);
+  if (!database.ok()) return "second open: " + database.status().to_string();
+  // Everything was acknowledged: there is one possible version.
+  if (auto problem = settle(*database, found, Loss::power); !problem.empty()) {
+    return with_context("after the second loss", problem);
+  }
+  return with_context("after the second loss", check_current(*database, found));
+}
+
+engine::EngineOptions small_store(os::FileSystem& disk) {
+  engine::EngineOptions options;
+  options.fs = &disk;
+  options.background = false;
+  options.open.log_segment_bytes = 16 * 1024;
+  options.open.checkpoint_on_close = false;
+  options.open.indexing_threads = 1;
+  return options;
+}
+
+}  // namespace holdfast::testing

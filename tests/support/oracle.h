@@ -1,0 +1,43 @@
+// Compares a store with the model.
+#pragma once
+
+#include <string>
+
+#include "engine/options.h"
+#include "holdfast/database.h"
+#include "support/model.h"
+#include "support/sim_file_system.h"
+
+namespace holdfast::testing {
+
+/// Everything that a collection holds, as its readers see it. Also checks that size, ids and get agree.
+[[nodiscard]] Result<VersionRef> observe(const Collection& collection);
+/// The same by name; null if the store has no such collection.
+[[nodiscard]] Result<VersionRef> observe(const Database& database, const std::string& name);
+
+/// Exact search over everything is a sort of the model; search by graph returns only what lives, at its true distance,
+/// and finds every point with its own vector. Returns what is wrong, or nothing.
+[[nodiscard]] std::string check_searches(const Collection& collection, const ModelVersion& expected,
+                                         std::uint64_t seed);
+
+/// The whole store against what readers must see now (model.current()). Returns what is wrong, or nothing.
+[[nodiscard]] std::string check_current(const Database& database, const Model& model);
+
+/// Finds which possible version each collection has and settles the model on it. Returns what is wrong, or nothing.
+[[nodiscard]] std::string settle(const Database& database, Model& model, Loss loss);
+
+/// Opens what a crash left, and asks for everything that was promised:
+///  1. it opens, without damage, quarantine or fallback;
+///  2. every collection holds one of its possible versions, exactly;
+///  3. searches agree with it;
+///  4. it takes a write, and after one more loss (drawn by the seed: of power, of the process, or a clean close) it
+///     opens again with the same content and that write.
+/// `disk` is used up. Returns what is wrong, or nothing.
+[[nodiscard]] std::string check_crash_state(SimFileSystem& disk, const Model& model, Loss loss,
+                                            const engine::EngineOptions& options, std::uint64_t seed);
+
+/// Options of a small deterministic store on `disk`.
+[[nodiscard]] engine::EngineOptions small_store(os::FileSystem& disk);
+inline constexpr const char* kStorePath = "/store";
+
+}  // namespace holdfast::testing

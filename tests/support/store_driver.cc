@@ -1,0 +1,127 @@
+#include "support/store_driver.h"
+
+#include <algorithm>
+#include <initializer_list>
+
+#include "support/oracle.h"
+
+namespace holdfast::testing {
+namespace {
+
+bool is_one_of(StatusCode code, std::initializer_list<StatusCode> codes) {
+  return std::find(codes.begin(), codes.end(), code) != codes.end();
+}
+
+}  // namespace
+
+void StoreDriver::note(const std::string& problem) {
+  if (problem_.empty()) problem_ = problem;
+}
+
+Status StoreDriver::open() {
+  auto opened = Database::open_with(kStorePath, options_);
+  if (!opened.ok()) return opened.status();
+  // A collection that an error keeps closed is reported by name; that is for the caller to judge.
+  if (!opened->quarantined().empty()) return opened->quarantined().front().status;
+  database_.emplace(std::move(opened).value());
+  if (std::string problem = settle(*database_, model_, Loss::process); !problem.empty()) note("reopened: " + problem);
+  return {};
+}
+
+Status StoreDriver::run(const Step& step) {
+  Status status;
+  switch (step.kind) {
+    case Step::Kind::create: status = create(step); break;
+    case Step::Kind::drop: status = drop(step); break;
+    case Step::Kind::write: status = write(step); break;
+    case Step::Kind::reopen: status = reopen(step); break;
+    case Step::Kind::flush:
+    case Step::Kind::checkpoint:
+    case Step::Kind::index: {
+      auto collection = database_->collection(step.collection);
+      if (!collection.ok()) {
+        status = collection.status();
+      } else if (step.kind == Step::Kind::index) {
+        status = collection->wait_until_indexed();
+        if (!status.ok()) note("indexing touches no file, yet: " + status.to_string());
+      } else {
+        status = step.kind == Step::Kind::flush ? collection->flush() : collection->checkpoint();
+        if (status.ok()) model_[step.collection].make_durable();
+      }
+    }
+  }
+  if (!status.ok() && !is_one_of(status.code(), {StatusCode::io_error, StatusCode::disk_full, StatusCode::read_only,
+                                                 StatusCode::outcome_unknown, StatusCode::not_found,
+                                                 StatusCode::already_exists})) {
+    note(step.to_string() + ": " + status.to_string());
+  }
+  if (check_reads && is_open()) {
+    if (std::string problem = check_current(*database_, model_); !problem.empty()) {
+      note("after " + step.to_string() + " (" + status.to_string() + "): " + problem);
+    }
+  }
+  return status;
+}
+
+Status StoreDriver::create(const Step& step) {
+  ModelCollection& expected = model_[step.collection];
+  if (expected.current() != nullptr) return {};  // an earlier drop failed
+  expected.begin(empty_version(step.config));
+  const auto created = database_->create_collection(step.collection, step.config);
+  if (created.ok()) {
+    expected.acknowledge(true);
+  } else {
+    expected.leave_unknown();
+  }
+  return created.status();
+}
+
+Status StoreDriver::drop(const Step& step) {
+  ModelCollection& expected = model_[step.collection];
+  if (expected.current() == nullptr) return {};  // an earlier create failed
+  expected.begin(nullptr);
+  Status status = database_->drop_collection(step.collection);
+  const std::vector<std::string> names = database_->collections();
+  if (std::find(names.begin(), names.end(), step.collection) == names.end()) {
+    expected.acknowledge(true);  // an error after that is about files that could not be removed
+  } else {
+    expected.leave_unknown();
+  }
+  return status;
+}
+
+Status StoreDriver::write(const Step& step) {
+  ModelCollection& expected = model_[step.collection];
+  if (expected.current() == nullptr) return {};
+  auto collection = database_->collection(step.collection);
+  if (!collection.ok()) return collection.status();
+  expected.begin(apply_batch(*expected.current(), step.batch));
+  const Durability durability = step.durability.value_or(options_.open.durability);
+  const auto receipt = collection->write(step.batch, {step.durability});
+  switch (receipt.status().code()) {
+    case StatusCode::ok: expected.acknowledge(durability == Durability::sync); break;
+    case StatusCode::read_only: expected.refuse(); break;
+    // Nothing was kept, but if the disk had no room even to unmake the attempt, a crash may bring it to light as long
+    // as nothing was written over it.
+    case StatusCode::disk_full:
+    case StatusCode::outcome_unknown: expected.leave_unknown(); break;
+    default:
+      expected.refuse();
+      note(step.to_string() + ": " + receipt.status().to_string());
+  }
+  return receipt.status();
+}
+
+Status StoreDriver::reopen(const Step& step) {
+  if (is_open()) {
+    options_.open.checkpoint_on_close = step.checkpoint_on_close;
+    const Status closed = database_->close();
+    if (closed.ok()) {
+      for (auto& [name, expected] : model_) expected.make_durable();
+    }
+    let_go();
+  }
+  return open();
+}
+
+}  // namespace holdfast::testing

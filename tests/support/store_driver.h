@@ -1,0 +1,48 @@
+// Drives an engine through the steps of a workload and keeps the model beside it, whatever the disk does meanwhile.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "engine/options.h"
+#include "holdfast/database.h"
+#include "support/model.h"
+#include "support/workload.h"
+
+namespace holdfast::testing {
+
+class StoreDriver {
+ public:
+  explicit StoreDriver(const engine::EngineOptions& options) : options_(options) {}
+
+  /// Opens the store, and again if the first attempt fails (a fault may be over by then).
+  Status open();
+  /// Runs one step (reopen opens a store that is closed). The model follows what the engine answers; an answer that the
+  /// API does not allow, or a reader that sees anything but the model, becomes problem().
+  Status run(const Step& step);
+  /// Destroys all handles.
+  void let_go() { database_.reset(); }
+  [[nodiscard]] bool is_open() const noexcept { return database_.has_value(); }
+
+  [[nodiscard]] const Model& model() const noexcept { return model_; }
+  [[nodiscard]] Model& model() noexcept { return model_; }
+  [[nodiscard]] const Database& database() const noexcept { return *database_; }
+  /// The first thing that went wrong; empty if nothing did.
+  [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
+  /// Whether to compare all readers with the model after each step.
+  bool check_reads = false;
+
+ private:
+  Status create(const Step& step);
+  Status drop(const Step& step);
+  Status write(const Step& step);
+  Status reopen(const Step& step);
+  void note(const std::string& problem);
+
+  engine::EngineOptions options_;
+  std::optional<Database> database_;
+  Model model_;
+  std::string problem_;
+};
+
+}  // namespace holdfast::testing
