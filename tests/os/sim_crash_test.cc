@@ -391,7 +391,7 @@ TEST_F(SimCrashTest, AgreesWithAModelOfSyncedBytes) {
   // Whatever is written and synced in whatever order: bytes not touched since the last sync are as at that sync, and
   // every other byte is one that it had since then.
   constexpr std::uint64_t kSize = 12'000;
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     SeededRandom random(seed);
     SimFileSystem fs(seed);
@@ -422,7 +422,7 @@ TEST_F(SimCrashTest, AgreesWithAModelOfSyncedBytes) {
 
 TEST_F(SimCrashTest, CrashStatesAreExploredWhileTheWorkloadGoesOn) {
   // Copies share pages with the disk that goes on changing: for ThreadSanitizer, and for the eye.
-  constexpr std::uint64_t kFileSize = 256 * kPageSize;
+  constexpr std::uint64_t kFileSize = 64 * kPageSize;
   const auto file = must_create(fs_, "/a");
   EXPECT_OK(fs_.sync_directory("/"));
   Bytes first = pattern(kFileSize, 1);
