@@ -282,8 +282,9 @@ class LogReader {
   std::optional<FoundFrame> resume_below_checkpoint(std::uint64_t at) {
     const Lsn x = tail_.end.lsn + 1;
     if (x > options_.after) return std::nullopt;
-    for (std::uint64_t from = at; auto found = find_frame(bytes_, from, size(), segment_->header.salt);
-         from = found->end()) {
+    std::uint64_t from = at;
+    while (auto found = find_frame(bytes_, from, size(), segment_->header.salt)) {
+      from = found->end();
       const Lsn y = found->header.lsn;
       if (y < x || y > stop_) continue;
       if (y > options_.after + 1) return std::nullopt;
