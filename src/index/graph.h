@@ -16,7 +16,6 @@
 // keeps pinned. All changes go through one GraphWriter at a time.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -65,6 +64,7 @@ struct NewNode {
 };
 
 class GraphWriter;
+class GraphStore;  // graph_store.h
 
 class Graph {
  public:
@@ -77,7 +77,7 @@ class Graph {
 
   /// Links of `slot` at `level` in `epoch`. Empty for a slot that is no node of that epoch.
   [[nodiscard]] std::span<const Slot> neighbors(Slot slot, int level, GraphEpoch epoch) const noexcept;
-  /// Whether the slot is a node of that epoch, and its top level.
+  /// Whether the slot is a node of that epoch, and its top level (-1: no node).
   [[nodiscard]] bool contains(Slot slot, GraphEpoch epoch) const noexcept;
   [[nodiscard]] int level(Slot slot, GraphEpoch epoch) const noexcept;
 
@@ -92,7 +92,8 @@ class Graph {
   /// Upper levels of the chunk's slots as of `epoch` (format at the head of graph_image.cc).
   void encode_upper(std::uint32_t chunk, Slot end, GraphEpoch epoch, Bytes& out) const;
   /// Before readers exist: use mapped rows as the oldest version of this chunk's level-0 lists. Validates counts and
-  /// link ranges (< slot_end); data_damaged (message with the byte offset within `data`) otherwise.
+  /// link ranges (< slot_end); data_damaged (message with the byte offset within `data`) otherwise. REQUIRES that the
+  /// vector table has rows below `slot_end` before anything is searched.
   Status attach_level0(std::uint32_t chunk, ByteSpan data, Slot slot_end, std::shared_ptr<const void> owner);
   Status load_upper(std::uint32_t chunk, ByteSpan data, Slot slot_end);
   /// Largest epoch at which any list of the chunk changed (0: never since attach). Pairs with the writer's release.
@@ -105,6 +106,7 @@ class Graph {
 
  private:
   friend class GraphWriter;
+  friend const GraphStore& store_of(const Graph& graph) noexcept;  // for search and check, inside this room
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
@@ -121,7 +123,9 @@ class GraphWriter {
 
   /// Inserts `nodes` (all not yet in the graph, their rows written) on top of `base`, the newest root, using up to
   /// `threads` threads. Returns the new root (epoch base.epoch + 1) and appends what it superseded to `retired`. The
-  /// engine then publishes the root. resource_exhausted: nothing changed.
+  /// engine then publishes the root. resource_exhausted: nothing changed. invalid_argument: a slot that was not
+  /// reserved, is a node already or stands twice in `nodes`; nothing changed. REQUIRES at most batch_size() nodes for a
+  /// graph of full quality: in a batch that is large against the graph, clusters see only themselves.
   [[nodiscard]] Result<GraphRoot> insert(const GraphRoot& base, std::span<const NewNode> nodes, unsigned threads,
                                          std::vector<RetiredList>& retired);
 

@@ -6,60 +6,123 @@
 // Invariants
 //  V1. A row is written once, by the committer, before the view that makes its slot visible is published
 //      (release there, acquire in the reader's pin). After that nobody writes it.
-//  V2. Chunk pointers go from null to their final value once (release; readers pair with acquire in chunk()).
+//  V2. Chunk pointers go from null to their final value once (release; readers pair with acquire in row()).
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "base/coding.h"
 #include "base/ids.h"
+#include "base/pages.h"
+#include "holdfast/status.h"
 #include "holdfast/types.h"
 #include "simd/kernels.h"
 
 namespace holdfast::index {
 
+/// Slots are numbers below 2^31: candidate keys of the search keep a mark in the bit that is left.
+inline constexpr std::uint32_t kMaxChunks = 1u << (31 - kChunkBits);
+inline constexpr Slot kMaxSlots = kMaxChunks << kChunkBits;
+
 class VectorTable {
  public:
   VectorTable(std::uint32_t dimension, Metric metric);
-  ~VectorTable();
+  ~VectorTable() = default;
+  VectorTable(const VectorTable&) = delete;
+  VectorTable& operator=(const VectorTable&) = delete;
 
-  [[nodiscard]] std::uint32_t dimension() const noexcept;
-  [[nodiscard]] Metric metric() const noexcept;
+  [[nodiscard]] std::uint32_t dimension() const noexcept { return dimension_; }
+  [[nodiscard]] Metric metric() const noexcept { return metric_; }
   /// Bytes from row to row, a multiple of 64.
-  [[nodiscard]] std::size_t stride() const noexcept;
+  [[nodiscard]] std::size_t stride() const noexcept { return stride_; }
   /// REQUIRES that the slot's chunk exists.
-  [[nodiscard]] const float* row(Slot slot) const noexcept;
+  [[nodiscard]] const float* row(Slot slot) const noexcept {
+    const std::byte* const chunk = chunk_pointer(slot >> kChunkBits).load(std::memory_order_acquire);  // pairs: reserve
+    return reinterpret_cast<const float*>(chunk + (slot & (kChunkSlots - 1)) * stride_);
+  }
 
   /// Committer only: allocates chunks so that slots below `end` exist. resource_exhausted if memory is short.
   Status reserve(Slot end);
   /// Committer only: fills the row of a fresh slot (cosine: computes the inverse norm in double precision).
+  /// REQUIRES that the slot's chunk is private memory.
   void assign(Slot slot, std::span<const float> vector) noexcept;
   /// Before readers exist: chunk `chunk` is `rows` mapped rows kept alive by `owner`. If rows < kChunkSlots the rest of
-  /// the chunk must stay writable: the rows are copied into private memory instead.
+  /// the chunk must stay writable: the rows are copied into private memory instead. data_damaged if `data` is too
+  /// short.
   Status attach(std::uint32_t chunk, ByteSpan data, std::uint32_t rows, std::shared_ptr<const void> owner);
 
-  [[nodiscard]] std::uint64_t private_bytes() const noexcept;  ///< rows in private memory
-  [[nodiscard]] std::uint64_t mapped_bytes() const noexcept;
+  [[nodiscard]] std::uint64_t private_bytes() const noexcept {  ///< rows in private memory
+    return private_rows_.load(std::memory_order_relaxed) * stride_;
+  }
+  [[nodiscard]] std::uint64_t mapped_bytes() const noexcept {
+    return mapped_rows_.load(std::memory_order_relaxed) * stride_;
+  }
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  struct Chunk {
+    Pages memory;                       ///< empty if the chunk is mapped
+    std::shared_ptr<const void> owner;  ///< keeps the mapping alive
+  };
+  /// The directory is zeroed memory that was never constructed as atomics: it is touched page by page.
+  [[nodiscard]] std::atomic_ref<const std::byte*> chunk_pointer(std::uint32_t chunk) const noexcept {
+    return std::atomic_ref<const std::byte*>(directory_[chunk]);
+  }
+  Status make_chunk(std::uint32_t chunk);
+  [[nodiscard]] std::size_t chunk_bytes() const noexcept { return stride_ * kChunkSlots; }
+
+  std::uint32_t dimension_;
+  Metric metric_;
+  std::size_t stride_;
+  const std::byte** directory_ = nullptr;  ///< kMaxChunks pointers, null while a chunk does not exist
+  Pages directory_memory_;
+  std::vector<Chunk> chunks_;                   ///< committer only
+  std::atomic<std::uint64_t> private_rows_{0};  // meters: relaxed
+  std::atomic<std::uint64_t> mapped_rows_{0};
 };
 
 /// A query made ready: the vector, its norm for cosine, the kernels. `vector` must outlive it.
 class Query {
  public:
   Query(const VectorTable& table, const float* vector) noexcept;
-  /// Exact distance to a row (see Metric). Bit-identical for a pair however it is asked for (kernels K1).
-  [[nodiscard]] float distance(const float* row) const noexcept;
-  void distance_x4(const float* const rows[4], float out[4]) const noexcept;
+  /// The row of a slot as a query: the same distances as for a copy of its vector.
+  [[nodiscard]] static Query of_row(const VectorTable& table, Slot slot) noexcept;
+  /// The same query with its components at another (better aligned) place.
+  [[nodiscard]] Query moved_to(const float* vector) const noexcept {
+    Query query(*this);
+    query.vector_ = vector;
+    return query;
+  }
+  [[nodiscard]] const float* vector() const noexcept { return vector_; }
+
+  /// Exact distance to a row (see Metric). Bit-identical for a pair however it is asked for (kernels K1), and the same
+  /// in both directions. Never NaN: sums that overflow to one are +inf.
+  [[nodiscard]] float distance(const float* row) const noexcept { return finish(one_(vector_, row, dimension_), row); }
+  void distance_x4(const float* const rows[4], float out[4]) const noexcept {
+    four_(vector_, rows, dimension_, out);
+    if (metric_ == Metric::l2) return;
+    for (int j = 0; j < 4; ++j) out[j] = finish(out[j], rows[j]);
+  }
 
  private:
-  const simd::Kernels* kernels_;
+  using One = float (*)(const float*, const float*, std::size_t) noexcept;
+  using Four = void (*)(const float*, const float* const[4], std::size_t, float[4]) noexcept;
+
+  Query(const VectorTable& table, const float* vector, float inverse_norm) noexcept;
+  [[nodiscard]] float finish(float sum, const float* row) const noexcept {
+    if (metric_ == Metric::l2) return sum;
+    const float distance =
+        metric_ == Metric::cosine ? 1.0F - sum * (inverse_norm_ * row[dimension_]) : 0.0F - sum;  // 0 - x: no -0
+    return distance == distance ? distance : std::numeric_limits<float>::infinity();
+  }
+
+  One one_;
+  Four four_;
   const float* vector_;
   std::uint32_t dimension_;
   Metric metric_;

@@ -1,0 +1,128 @@
+// The beam of a search: the best candidates seen so far, sorted, each marked once it was expanded.
+//
+// A candidate is one 64-bit key, so that comparing, moving and marking are single instructions:
+//   bits 63..32  distance, its bits arranged so that unsigned order is numeric order
+//   bits 31..1   slot, or its complement where ties must prefer the younger slot
+//   bit 0        expanded (no order: slots differ)
+// A sorted array beats a pair of heaps up to widths of a few hundred: an insertion moves some hundred bytes, the next
+// candidate is found by looking forward from a cursor, and nothing is popped (measured; see also Fu et al., "Fast
+// Approximate Nearest Neighbor Search With The Navigating Spreading-out Graph", VLDB 2019, whose search keeps one).
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "base/ids.h"
+
+namespace holdfast::index {
+
+enum class Ties : std::uint32_t {
+  older_first = 0,            ///< results: equal distances by slot
+  younger_first = 0x7FFFFFFF  ///< building: a run of identical vectors is followed to its newest end (hnsw_select.h)
+};
+
+using CandidateKey = std::uint64_t;
+inline constexpr CandidateKey kExpanded = 1;
+
+/// Unsigned order of the results is the order of the distances; -0 counts as 0.
+[[nodiscard]] inline std::uint32_t ordered_bits(float distance) noexcept {
+  const auto bits = std::bit_cast<std::uint32_t>(distance + 0.0F);
+  return bits ^ (static_cast<std::uint32_t>(static_cast<std::int32_t>(bits) >> 31) | 0x80000000U);
+}
+[[nodiscard]] inline float distance_of_bits(std::uint32_t ordered) noexcept {
+  return std::bit_cast<float>((ordered & 0x80000000U) != 0 ? ordered ^ 0x80000000U : ~ordered);
+}
+[[nodiscard]] inline CandidateKey make_key(float distance, Slot slot, Ties ties) noexcept {
+  return (CandidateKey{ordered_bits(distance)} << 32) | (CandidateKey{slot ^ static_cast<std::uint32_t>(ties)} << 1);
+}
+[[nodiscard]] inline float distance_of(CandidateKey key) noexcept {
+  return distance_of_bits(static_cast<std::uint32_t>(key >> 32));
+}
+[[nodiscard]] inline Slot slot_of(CandidateKey key, Ties ties) noexcept {
+  return (static_cast<std::uint32_t>(key) >> 1) ^ static_cast<std::uint32_t>(ties);
+}
+
+class CandidatePool {
+ public:
+  /// Empties the pool and bounds it to `capacity` > 0 candidates.
+  void reset(std::size_t capacity) {
+    if (keys_.size() < capacity) keys_.resize(capacity);
+    capacity_ = capacity;
+    size_ = 0;
+    cursor_ = 0;
+  }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] CandidateKey operator[](std::size_t i) const noexcept { return keys_[i]; }
+
+  /// Keys from here on are not accepted.
+  [[nodiscard]] CandidateKey limit() const noexcept { return size_ < capacity_ ? ~CandidateKey{0} : keys_[size_ - 1]; }
+  /// REQUIRES key < limit().
+  void insert(CandidateKey key) noexcept {
+    CandidateKey* const keys = keys_.data();
+    std::size_t at = 0;
+    for (std::size_t rest = size_; rest > 0;) {  // the number of keys below `key`; compiles to conditional moves
+      const std::size_t half = rest / 2;
+      const bool above = keys[at + half] < key;
+      at = above ? at + half + 1 : at;
+      rest = above ? rest - half - 1 : half;
+    }
+    if (size_ < capacity_) ++size_;
+    std::memmove(keys + at + 1, keys + at, (size_ - 1 - at) * sizeof(CandidateKey));
+    keys[at] = key;
+    if (at < cursor_) cursor_ = at;
+  }
+  /// Marks the best candidate that was not expanded yet and gives it; false if there is none.
+  [[nodiscard]] bool take(CandidateKey& key) noexcept {
+    while (cursor_ < size_ && (keys_[cursor_] & kExpanded) != 0) ++cursor_;
+    if (cursor_ == size_) return false;
+    key = keys_[cursor_];
+    keys_[cursor_++] |= kExpanded;
+    return true;
+  }
+  /// The candidate that take() would give if nothing were inserted, or no key.
+  [[nodiscard]] bool peek(CandidateKey& key) const noexcept {
+    std::size_t at = cursor_;
+    while (at < size_ && (keys_[at] & kExpanded) != 0) ++at;
+    if (at == size_) return false;
+    key = keys_[at];
+    return true;
+  }
+
+ private:
+  std::vector<CandidateKey> keys_;
+  std::size_t capacity_ = 0;
+  std::size_t size_ = 0;
+  std::size_t cursor_ = 0;  ///< everything before was expanded
+};
+
+/// A set of slots that is emptied in time proportional to what was put in.
+class VisitedSet {
+ public:
+  /// Empties the set and makes room for slots below `limit`.
+  void reset(Slot limit) {
+    for (const std::uint32_t word : touched_) words_[word] = 0;
+    touched_.clear();
+    const std::size_t words = (std::size_t{limit} + 63) / 64;
+    if (words_.size() < words) {
+      touched_.reserve(words);  // each word is listed once: insert() never allocates
+      words_.resize(words);
+    }
+  }
+  /// True if the slot was not in the set.
+  [[nodiscard]] bool insert(Slot slot) noexcept {
+    std::uint64_t& word = words_[slot / 64];
+    const std::uint64_t bit = std::uint64_t{1} << (slot % 64);
+    if ((word & bit) != 0) return false;
+    if (word == 0) touched_.push_back(slot / 64);
+    word |= bit;
+    return true;
+  }
+
+ private:
+  std::vector<std::uint64_t> words_;
+  std::vector<std::uint32_t> touched_;
+};
+
+}  // namespace holdfast::index

@@ -1,0 +1,118 @@
+#include "index/graph_store.h"
+
+#include <algorithm>
+#include <new>
+
+namespace holdfast::index {
+namespace {
+
+Status out_of_memory() { return {StatusCode::resource_exhausted, "no memory for the graph: free some or use less"}; }
+
+void release_chain_head(NeighborList* head) noexcept {
+  if (head != nullptr) release_list(head);
+}
+
+}  // namespace
+
+void release_list(NeighborList* list) noexcept { ::operator delete(list); }
+
+GraphStore::GraphStore(const VectorTable& table, GraphParams parameters)
+    : vectors_(table),
+      params_(parameters),
+      row_numbers_(1 + std::size_t{parameters.max_links(0)}),
+      directory_memory_(Pages::map(kMaxChunks * sizeof(GraphChunk*), Pages::Size::normal)),
+      directory_(reinterpret_cast<GraphChunk**>(directory_memory_.data())) {}
+
+GraphStore::~GraphStore() {
+  // Walks only rows that can be nodes: untouched table pages would be read, which is cheap, and stay zero.
+  for (const Pages& pages : chunks_) {
+    auto* const chunk = reinterpret_cast<GraphChunk*>(pages.data());
+    for (NeighborList* head : chunk->heads) release_chain_head(head);
+    for (UpperNode* node : chunk->uppers) {
+      if (node == nullptr) continue;
+      for (int level = 1; level <= static_cast<int>(node->level); ++level) release_chain_head(node->head(level));
+      release_upper(node);
+    }
+  }
+}
+
+Status GraphStore::reserve(Slot end) {
+  if (end > kMaxSlots) return {StatusCode::resource_exhausted, "a collection holds at most 2^31 rows"};
+  if (directory_ == nullptr) return out_of_memory();
+  const auto wanted = static_cast<std::uint32_t>((std::uint64_t{end} + kChunkSlots - 1) >> kChunkBits);
+  while (chunks_.size() < wanted) {
+    Pages pages = Pages::map(sizeof(GraphChunk), Pages::Size::normal);
+    if (pages.empty()) return out_of_memory();
+    auto* const chunk = reinterpret_cast<GraphChunk*>(pages.data());
+    const std::size_t number = chunks_.size();
+    try {
+      chunks_.push_back(std::move(pages));
+    } catch (const std::bad_alloc&) {
+      return out_of_memory();
+    }
+    std::atomic_ref<GraphChunk*>(directory_[number]).store(chunk, std::memory_order_release);  // pairs: chunk()
+  }
+  const auto limit = static_cast<Slot>(std::uint64_t{chunks_.size()} << kChunkBits);
+  slot_limit_.store(limit, std::memory_order_release);  // pairs: slot_limit()
+  return {};
+}
+
+Status GraphStore::attach_rows(std::uint32_t chunk, const Slot* rows, std::uint32_t count,
+                               std::shared_ptr<const void> owner) {
+  try {
+    owners_.push_back(std::move(owner));
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  }
+  directory_[chunk]->mapped = rows;
+  directory_[chunk]->mapped_rows = count;
+  return {};
+}
+
+NeighborList* GraphStore::newest(Slot slot, int level) const noexcept {
+  const GraphChunk* const chunk = chunk_of(slot);
+  if (level == 0) return read_head(chunk->heads[slot & (kChunkSlots - 1)]);
+  const UpperNode* const node = read_head_of_upper(*chunk, slot);
+  return node == nullptr || static_cast<int>(node->level) < level ? nullptr : read_head(node->head(level));
+}
+
+void GraphStore::publish_upper(Slot slot, UpperNode* node) noexcept {
+  UpperNode*& head = own_chunk(slot)->uppers[slot & (kChunkSlots - 1)];
+  std::atomic_ref<UpperNode*>(head).store(node, std::memory_order_release);  // pairs: read_head_of_upper
+  list_bytes_.fetch_add(upper_bytes(node->level), std::memory_order_relaxed);
+}
+
+void GraphStore::count_loaded(const UpperNode& node) noexcept {
+  for (int level = 1; level <= static_cast<int>(node.level); ++level) {
+    list_bytes_.fetch_add(list_bytes(node.head(level)->count), std::memory_order_relaxed);
+  }
+}
+
+void GraphStore::publish_list(Slot slot, int level, NeighborList* list) noexcept {
+  GraphChunk* const chunk = own_chunk(slot);
+  const std::uint32_t row = slot & (kChunkSlots - 1);
+  NeighborList*& head = level == 0 ? chunk->heads[row] : chunk->uppers[row]->head(level);
+  const NeighborList* const old = head;
+  swing_head(head, list);
+  list_bytes_.fetch_add(list_bytes(list->count) - (old == nullptr ? 0ULL : list_bytes(old->count)),
+                        std::memory_order_relaxed);
+  const std::atomic_ref<GraphEpoch> changed(chunk->changed);
+  if (changed.load(std::memory_order_relaxed) < list->epoch) {
+    changed.store(list->epoch, std::memory_order_release);  // pairs: changed_epoch
+  }
+}
+
+GraphEpoch GraphStore::changed_epoch(std::uint32_t chunk_number) const noexcept {
+  if (directory_ == nullptr || chunk_number >= kMaxChunks) return 0;
+  const GraphChunk* const tables = chunk(chunk_number);
+  if (tables == nullptr) return 0;
+  auto& changed = const_cast<GraphEpoch&>(tables->changed);                     // C++20 has no atomic_ref<const>
+  return std::atomic_ref<GraphEpoch>(changed).load(std::memory_order_acquire);  // pairs: publish_list
+}
+
+std::uint64_t GraphStore::memory_bytes() const noexcept {
+  const std::uint64_t tables = std::uint64_t{slot_limit()} * (sizeof(NeighborList*) + sizeof(UpperNode*));
+  return list_bytes_.load(std::memory_order_relaxed) + tables;
+}
+
+}  // namespace holdfast::index

@@ -1,0 +1,141 @@
+// Where the lists are: tables of head pointers in chunks of kChunkSlots, and under them the mapped rows of a
+// checkpoint.
+//
+// Invariants
+//  S1. Chunk pointers go from null to their final value once (release; readers pair with acquire).
+//  S2. Tables are zeroed pages that are touched only where there are nodes; an untouched entry is a null head.
+//  S3. The mapped rows of a chunk, once validated, hold counts and links that may be used without a check.
+// Threading: as graph.h says. Readers call the const functions of the first half only.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/pages.h"
+#include "index/graph.h"
+#include "index/neighbor_list.h"
+#include "index/vector_table.h"
+#include "index/version_chain.h"
+
+namespace holdfast::index {
+
+/// Count of a mapped row of a slot that is no node.
+inline constexpr std::uint32_t kNoNode = 0xFFFFFFFF;
+
+/// Tables of one chunk: a view of zeroed pages, never constructed.
+struct GraphChunk {
+  NeighborList* heads[kChunkSlots];
+  UpperNode* uppers[kChunkSlots];  ///< null: top level 0, or no node
+  const Slot* mapped;              ///< rows of 1 + 2M numbers: count, links; null if nothing was attached
+  std::uint32_t mapped_rows;
+  GraphEpoch changed;  ///< newest epoch of any list; written by the mutator (release), read by anybody (acquire)
+};
+
+class GraphStore {
+ public:
+  GraphStore(const VectorTable& table, GraphParams parameters);
+  ~GraphStore();
+  GraphStore(const GraphStore&) = delete;
+  GraphStore& operator=(const GraphStore&) = delete;
+
+  // --- Readers ---
+  [[nodiscard]] const VectorTable& vectors() const noexcept { return vectors_; }
+  [[nodiscard]] const GraphParams& params() const noexcept { return params_; }
+  /// Slots below have tables; never shrinks.
+  [[nodiscard]] Slot slot_limit() const noexcept {
+    return slot_limit_.load(std::memory_order_acquire);
+  }  // pairs: reserve
+
+  /// Links at level 0. `is_node` tells an empty list from no node.
+  [[nodiscard]] std::span<const Slot> level0(Slot slot, GraphEpoch epoch, bool& is_node) const noexcept {
+    is_node = true;
+    const GraphChunk* const chunk = chunk_of(slot);
+    if (chunk != nullptr) [[likely]] {
+      const std::uint32_t row = slot & (kChunkSlots - 1);
+      const NeighborList* const list = version_at<NeighborList>(read_head(chunk->heads[row]), epoch);
+      if (list != nullptr) [[likely]]
+        return list->links();
+      if (row < chunk->mapped_rows) {
+        const Slot* const mapped = chunk->mapped + std::size_t{row} * row_numbers_;
+        if (mapped[0] != kNoNode) return {mapped + 1, mapped[0]};
+      }
+    }
+    is_node = false;
+    return {};
+  }
+  [[nodiscard]] std::span<const Slot> upper(Slot slot, int level, GraphEpoch epoch) const noexcept {
+    const UpperNode* const node = upper_node(slot);
+    if (node == nullptr || static_cast<int>(node->level) < level) return {};
+    const NeighborList* const list = version_at<NeighborList>(read_head(node->head(level)), epoch);
+    if (list == nullptr) return {};
+    return list->links();
+  }
+  [[nodiscard]] std::span<const Slot> neighbors(Slot slot, int level, GraphEpoch epoch) const noexcept {
+    bool is_node = false;
+    return level == 0 ? level0(slot, epoch, is_node) : upper(slot, level, epoch);
+  }
+  [[nodiscard]] const UpperNode* upper_node(Slot slot) const noexcept {
+    const GraphChunk* const chunk = chunk_of(slot);
+    return chunk == nullptr ? nullptr : read_head_of_upper(*chunk, slot);
+  }
+  /// Brings the head pointer into the cache.
+  void prefetch_head(Slot slot) const noexcept {
+    const GraphChunk* const chunk = chunk_of(slot);
+    __builtin_prefetch(&chunk->heads[slot & (kChunkSlots - 1)]);  // a null chunk is harmless here
+  }
+  /// Brings the newest list into the cache. Reads the head: worth its while shortly before the list is needed.
+  void prefetch_list(Slot slot) const noexcept {
+    const GraphChunk* const chunk = chunk_of(slot);
+    if (chunk == nullptr) return;
+    const std::uint32_t row = slot & (kChunkSlots - 1);
+    const void* list = read_head(chunk->heads[row]);
+    if (list == nullptr) list = chunk->mapped + std::size_t{row} * row_numbers_;
+    const char* const line = static_cast<const char*>(list);
+    for (std::size_t at = 0; at < row_numbers_ * sizeof(Slot); at += 64) __builtin_prefetch(line + at);
+  }
+  [[nodiscard]] std::size_t row_numbers() const noexcept { return row_numbers_; }
+  [[nodiscard]] const GraphChunk* chunk(std::uint32_t number) const noexcept {
+    return std::atomic_ref<GraphChunk*>(directory_[number]).load(std::memory_order_acquire);  // pairs: make_chunk
+  }
+  [[nodiscard]] GraphEpoch changed_epoch(std::uint32_t chunk) const noexcept;
+  [[nodiscard]] std::uint64_t memory_bytes() const noexcept;
+
+  // --- Committer, or open ---
+  Status reserve(Slot end);
+  /// Keeps what attached rows live in.
+  Status attach_rows(std::uint32_t chunk, const Slot* rows, std::uint32_t count, std::shared_ptr<const void> owner);
+
+  // --- Mutator, or open ---
+  [[nodiscard]] NeighborList* newest(Slot slot, int level) const noexcept;
+  void publish_upper(Slot slot, UpperNode* node) noexcept;
+  /// Meters lists that were read into an upper node before it was published.
+  void count_loaded(const UpperNode& node) noexcept;
+  /// Makes `list` the newest at that level. REQUIRES that the node exists at that level.
+  void publish_list(Slot slot, int level, NeighborList* list) noexcept;
+
+ private:
+  [[nodiscard]] const GraphChunk* chunk_of(Slot slot) const noexcept { return chunk(slot >> kChunkBits); }
+  [[nodiscard]] static const UpperNode* read_head_of_upper(const GraphChunk& chunk, Slot slot) noexcept {
+    UpperNode* const& head = chunk.uppers[slot & (kChunkSlots - 1)];
+    return std::atomic_ref<UpperNode*>(const_cast<UpperNode*&>(head)).load(std::memory_order_acquire);  // publish_upper
+  }
+  [[nodiscard]] GraphChunk* own_chunk(Slot slot) noexcept { return directory_[slot >> kChunkBits]; }
+
+  const VectorTable& vectors_;
+  GraphParams params_;
+  std::size_t row_numbers_;  ///< numbers of a level-0 row: 1 + 2M
+  Pages directory_memory_;
+  GraphChunk** directory_;     ///< kMaxChunks pointers
+  std::vector<Pages> chunks_;  ///< committer only
+  std::vector<std::shared_ptr<const void>> owners_;
+  std::atomic<Slot> slot_limit_{0};           // release in reserve, acquire in slot_limit
+  std::atomic<std::uint64_t> list_bytes_{0};  // a meter: relaxed
+};
+
+[[nodiscard]] const GraphStore& store_of(const Graph& graph) noexcept;
+
+}  // namespace holdfast::index

@@ -1,0 +1,338 @@
+// Insertion in deterministic batches (Manohar, Shen, Blelloch, Dhulipala, Gu, Simhadri, Sun: "ParlayANN: Scalable and
+// Deterministic Parallel Graph-Based Approximate Nearest Neighbor Search Algorithms", PPoPP 2024).
+//
+//   1. choose_links: each new node searches the published graph, which nobody changes meanwhile, compares itself with
+//      the other nodes of its batch, and chooses its links. Members are independent: any thread may take any of them.
+//   2. make_lists: the chosen links, seen from their targets, are shared out by target, sorted, and grouped; whoever
+//      takes a target makes one new list for it from the old one and all its new links.
+//   3. publish: the heads are swung. Nothing can fail any more.
+//
+// Invariants
+//  I1. Steps 1 and 2 read the base epoch only and write only what this batch owns: if anything fails, nothing happened.
+//  I2. What a member or a target gets depends on the base epoch and the batch, not on which thread took it or when.
+//  I3. Readers of older epochs are not disturbed: they skip the new lists by their epoch.
+//
+// Batch mates never push candidates of the graph aside: a batch that is one tight cluster would otherwise link to
+// itself only and become an island.
+#include "index/hnsw_insert.h"
+
+#include <algorithm>
+#include <limits>
+#include <new>
+#include <string>
+
+#include "base/random.h"
+#include "index/graph_impl.h"
+#include "index/parallel_for.h"
+
+namespace holdfast::index {
+namespace {
+
+constexpr std::size_t kMatesKept = 48;        ///< nearest mates that a member considers
+constexpr std::size_t kInlineMembers = 4;     ///< smaller batches start no threads
+constexpr std::size_t kBucketsPerThread = 8;  ///< parts of step 2
+constexpr unsigned kThreadsMax = 64;
+
+/// Slot of a mate relative to the member's, for ties: the nearest in age come first.
+Slot relative(Slot mate, Slot member) noexcept { return mate > member ? (mate - member) * 2 - 1 : (member - mate) * 2; }
+Slot absolute(Slot relative, Slot member) noexcept {
+  return (relative & 1) != 0 ? member + (relative + 1) / 2 : member - relative / 2;
+}
+
+bool sorts_before(const ReverseLink& a, const ReverseLink& b) noexcept {
+  if (a.target != b.target) return a.target < b.target;
+  if (a.level != b.level) return a.level < b.level;
+  const bool a_own = a.source == a.target;
+  const bool b_own = b.source == b.target;
+  if (a_own != b_own) return a_own;
+  if (a.distance != b.distance) return a.distance < b.distance;
+  return a.source < b.source;
+}
+
+}  // namespace
+
+Insertion::Insertion(GraphStore& store, std::vector<WalkScratch>& scratch, const GraphRoot& base,
+                     std::span<const NewNode> nodes, unsigned threads)
+    : store_(store), scratch_(scratch), base_(base), nodes_(nodes), threads_(std::clamp(threads, 1U, kThreadsMax)) {}
+
+Insertion::~Insertion() {
+  for (const auto& bucket : made_) {
+    for (const Replacement& replacement : bucket) release_list(replacement.list);
+  }
+  for (UpperNode* node : uppers_) {
+    if (node != nullptr) release_upper(node);
+  }
+}
+
+Status Insertion::prepare() {
+  std::vector<Slot> slots;
+  slots.reserve(nodes_.size());
+  std::size_t entries = 0;
+  members_at_.resize(1);
+  for (std::size_t member = 0; member < nodes_.size(); ++member) {
+    const NewNode& node = nodes_[member];
+    bool is_node = false;
+    if (node.slot >= store_.slot_limit() || node.level < 0 || node.level >= kMaxLevels) {
+      return {StatusCode::invalid_argument, "slot " + std::to_string(node.slot) + " has no place in the graph"};
+    }
+    (void)store_.level0(node.slot, base_.epoch, is_node);
+    is_node = is_node || store_.upper_node(node.slot) != nullptr;
+    if (is_node)
+      return {StatusCode::invalid_argument, "slot " + std::to_string(node.slot) + " is in the graph already"};
+    slots.push_back(node.slot);
+    first_chosen_.push_back(entries);
+    entries += static_cast<std::size_t>(node.level) + 1;
+    if (members_at_.size() <= static_cast<std::size_t>(node.level)) {
+      members_at_.resize(static_cast<std::size_t>(node.level) + 1);
+    }
+    for (int level = 0; level <= node.level; ++level) {
+      members_at_[static_cast<std::size_t>(level)].push_back(static_cast<std::uint32_t>(member));
+    }
+  }
+  std::sort(slots.begin(), slots.end());
+  if (const auto twice = std::adjacent_find(slots.begin(), slots.end()); twice != slots.end()) {
+    return {StatusCode::invalid_argument, "slot " + std::to_string(*twice) + " is inserted twice"};
+  }
+  chosen_.resize(entries);
+  links_.resize(entries * store_.params().m);
+  uppers_.resize(nodes_.size(), nullptr);
+  for (std::size_t member = 0; member < nodes_.size(); ++member) {
+    if (nodes_[member].level == 0) continue;
+    uppers_[member] = new_upper(static_cast<std::uint32_t>(nodes_[member].level));
+    if (uppers_[member] == nullptr) throw std::bad_alloc();
+  }
+  select_.resize(threads_);
+  if (scratch_.size() < threads_) scratch_.resize(threads_);
+  return {};
+}
+
+// ---- Step 1 ----------------------------------------------------------------------------------------------------
+
+bool Insertion::choose_links() {
+  const unsigned threads = nodes_.size() <= kInlineMembers ? 1 : threads_;
+  return parallel_for(threads, nodes_.size(), [this](unsigned worker, std::size_t member) {
+    choose_for(member, scratch_[worker], select_[worker]);
+  });
+}
+
+void Insertion::choose_for(std::size_t member, WalkScratch& scratch, SelectScratch& select) {
+  const NewNode node = nodes_[member];
+  const VectorTable& vectors = store_.vectors();
+  const Query query = Query::of_row(vectors, node.slot);
+  const Walk walk{store_, base_.epoch, query};
+  const int top = static_cast<int>(base_.levels) - 1;  // -1: the graph is empty
+  Candidate nearest;
+  if (top >= 0) {
+    nearest = {query.distance(vectors.row(base_.entry)), base_.entry};
+    nearest = descend(walk, nearest, top, std::min(node.level, top), scratch);
+  }
+  CandidatePool& pool = scratch.pool;
+  for (int level = node.level; level >= 0; --level) {
+    pool.reset(store_.params().ef_construction);
+    if (level <= top) {
+      beam_search(walk, nearest, level, store_.params().ef_construction, Ties::younger_first, scratch);
+      nearest = {distance_of(pool[0]), slot_of(pool[0], Ties::younger_first)};
+    }
+    add_mates(member, level, query, pool.limit(), scratch.mates);
+    std::vector<Candidate>& candidates = scratch.candidates;  // both merged, nearest first
+    candidates.clear();
+    for (std::size_t i = 0, j = 0; i < pool.size() || j < scratch.mates.size();) {
+      const bool mate =
+          i == pool.size() || (j < scratch.mates.size() && distance_of(scratch.mates[j]) <= distance_of(pool[i]));
+      const CandidateKey key = mate ? scratch.mates[j++] : pool[i++];
+      const Slot slot = mate ? absolute(slot_of(key, Ties::older_first), node.slot) : slot_of(key, Ties::younger_first);
+      candidates.push_back({distance_of(key), slot});
+    }
+    select_links(vectors, node.slot, candidates, store_.params().m, select);
+    keep_chosen(member, level, select.chosen);
+  }
+}
+
+/// The nearest members of the batch, found by comparing with all of them.
+void Insertion::add_mates(std::size_t member, int level, const Query& query, CandidateKey limit,
+                          CandidatePool& mates) const {
+  const VectorTable& vectors = store_.vectors();
+  const Slot self = nodes_[member].slot;
+  const std::vector<std::uint32_t>& others = members_at_[static_cast<std::size_t>(level)];
+  mates.reset(kMatesKept);
+  // A mate farther than all of a full beam is no candidate.
+  const float far = limit == ~CandidateKey{0} ? std::numeric_limits<float>::infinity() : distance_of(limit);
+  const auto consider = [&](Slot mate, float distance) {
+    if (mate == self || !(distance <= far)) return;
+    const CandidateKey key = make_key(distance, relative(mate, self), Ties::older_first);
+    if (key < mates.limit()) mates.insert(key);
+  };
+  std::size_t i = 0;
+  for (; i + 4 <= others.size(); i += 4) {
+    const Slot slots[4] = {nodes_[others[i]].slot, nodes_[others[i + 1]].slot, nodes_[others[i + 2]].slot,
+                           nodes_[others[i + 3]].slot};
+    const float* const rows[4] = {vectors.row(slots[0]), vectors.row(slots[1]), vectors.row(slots[2]),
+                                  vectors.row(slots[3])};
+    float distances[4];
+    query.distance_x4(rows, distances);
+    for (std::size_t j = 0; j < 4; ++j) consider(slots[j], distances[j]);
+  }
+  for (; i < others.size(); ++i) {
+    const Slot slot = nodes_[others[i]].slot;
+    consider(slot, query.distance(vectors.row(slot)));
+  }
+}
+
+void Insertion::keep_chosen(std::size_t member, int level, const std::vector<Candidate>& chosen) {
+  const std::size_t entry = first_chosen_[member] + static_cast<std::size_t>(level);
+  const std::size_t begin = entry * store_.params().m;
+  std::copy(chosen.begin(), chosen.end(), links_.begin() + static_cast<std::ptrdiff_t>(begin));
+  chosen_[entry] = {static_cast<std::uint32_t>(chosen.size()), static_cast<std::uint32_t>(begin)};
+}
+
+std::span<const Candidate> Insertion::chosen_by(std::size_t member, int level) const {
+  const Chosen& chosen = chosen_[first_chosen_[member] + static_cast<std::size_t>(level)];
+  return {links_.data() + chosen.begin, chosen.count};
+}
+
+// ---- Step 2 ----------------------------------------------------------------------------------------------------
+
+bool Insertion::make_lists() {
+  share_out();
+  const unsigned threads = nodes_.size() <= kInlineMembers ? 1 : threads_;
+  return parallel_for(threads, buckets_.size(),
+                      [this](unsigned worker, std::size_t bucket) { make_lists_of(bucket, select_[worker]); });
+}
+
+/// Turns the chosen links around and puts them into the bucket of their target.
+void Insertion::share_out() {
+  buckets_.resize(kBucketsPerThread * threads_);
+  made_.resize(buckets_.size());
+  const auto bucket_of = [this](Slot target) -> std::vector<ReverseLink>& {
+    return buckets_[mix64(target) % buckets_.size()];
+  };
+  for (std::size_t member = 0; member < nodes_.size(); ++member) {
+    const Slot source = nodes_[member].slot;
+    const auto number = static_cast<std::uint32_t>(member);
+    for (int level = 0; level <= nodes_[member].level; ++level) {
+      const auto at = static_cast<std::uint32_t>(level);
+      bucket_of(source).push_back({source, at, 0, source, number});
+      for (const Candidate& link : chosen_by(member, level)) {
+        bucket_of(link.slot).push_back({link.slot, at, link.distance, source, number});
+      }
+    }
+  }
+}
+
+void Insertion::make_lists_of(std::size_t bucket, SelectScratch& scratch) {
+  std::vector<ReverseLink>& links = buckets_[bucket];
+  std::sort(links.begin(), links.end(), sorts_before);
+  std::size_t groups = 0;
+  const auto same_list = [](const ReverseLink& a, const ReverseLink& b) {
+    return a.target == b.target && a.level == b.level;
+  };
+  for (std::size_t i = 0; i < links.size(); ++i) groups += i == 0 || !same_list(links[i - 1], links[i]) ? 1 : 0;
+  made_[bucket].reserve(groups);  // so that no list can get lost on its way into made_
+  for (std::size_t begin = 0; begin < links.size();) {
+    std::size_t end = begin + 1;
+    while (end < links.size() && same_list(links[begin], links[end])) ++end;
+    make_list({links.data() + begin, end - begin}, made_[bucket], scratch);
+    begin = end;
+  }
+}
+
+/// The new list of one target: what it has and what wants to be linked from it, pruned if that is too much.
+void Insertion::make_list(std::span<const ReverseLink> group, std::vector<Replacement>& made, SelectScratch& scratch) {
+  const Slot target = group.front().target;
+  const int level = static_cast<int>(group.front().level);
+  const bool is_new = group.front().source == target;
+  std::vector<Candidate>& all = scratch.all;
+  all.clear();
+  NeighborList* old = nullptr;
+  if (is_new) {
+    const std::span<const Candidate> own = chosen_by(group.front().member, level);
+    all.assign(own.begin(), own.end());
+    group = group.subspan(1);
+  } else {
+    old = store_.newest(target, level);
+    for (const Slot link : store_.neighbors(target, level, base_.epoch)) all.push_back({0, link});
+  }
+  const std::size_t before = all.size();
+  for (const ReverseLink& link : group) {
+    const auto own_end = all.begin() + static_cast<std::ptrdiff_t>(before);
+    const auto linked = std::find_if(all.begin(), own_end, [&](const Candidate& c) { return c.slot == link.source; });
+    if (linked == own_end) all.push_back({link.distance, link.source});  // mates often choose each other
+  }
+  const std::vector<Candidate>* links = &all;
+  if (all.size() > max_links(level)) {
+    const VectorTable& vectors = store_.vectors();
+    if (!is_new) {
+      const Query query = Query::of_row(vectors, target);
+      for (std::size_t i = 0; i < before; ++i) all[i].distance = query.distance(vectors.row(all[i].slot));
+    }
+    std::sort(all.begin(), all.end());
+    select_links(vectors, target, all, max_links(level), scratch);
+    links = &scratch.chosen;
+  }
+  NeighborList* const list = new_list(old, base_.epoch + 1, static_cast<std::uint32_t>(links->size()));
+  if (list == nullptr) throw std::bad_alloc();
+  for (std::size_t i = 0; i < links->size(); ++i) list->ids()[i] = (*links)[i].slot;
+  made.push_back({target, level, list});
+}
+
+// ---- Step 3 ----------------------------------------------------------------------------------------------------
+
+GraphRoot Insertion::publish(std::vector<RetiredList>& retired) {
+  std::size_t count = 0;
+  for (const auto& bucket : made_) count += bucket.size();
+  if (retired.capacity() - retired.size() < count)
+    retired.reserve(std::max(retired.capacity() * 2, retired.size() + count));
+
+  // From here on nothing can fail.
+  GraphRoot root = base_;
+  root.epoch = base_.epoch + 1;
+  root.nodes += static_cast<std::uint32_t>(nodes_.size());
+  for (std::size_t member = 0; member < nodes_.size(); ++member) {
+    const NewNode& node = nodes_[member];
+    if (uppers_[member] != nullptr) store_.publish_upper(node.slot, uppers_[member]);
+    const auto levels = static_cast<std::uint32_t>(node.level) + 1;
+    const bool higher = levels > root.levels;
+    if (higher || (levels == root.levels && levels > base_.levels && node.slot < root.entry)) root.entry = node.slot;
+    if (higher) root.levels = levels;
+  }
+  uppers_.clear();
+  for (auto& bucket : made_) {
+    for (const Replacement& replacement : bucket) {
+      if (NeighborList* const old = replacement.list->prev; old != nullptr) {
+        retired.push_back({old, root.epoch, list_bytes(old->count)});
+      }
+      store_.publish_list(replacement.slot, replacement.level, replacement.list);
+    }
+    bucket.clear();
+  }
+  return root;
+}
+
+// ---- The token -------------------------------------------------------------------------------------------------
+
+GraphWriter::GraphWriter(Graph::Impl& impl) : impl_(&impl) {}
+GraphWriter::GraphWriter(GraphWriter&&) noexcept = default;
+GraphWriter::~GraphWriter() = default;
+
+std::size_t GraphWriter::batch_size(std::size_t graph_nodes, std::size_t waiting) noexcept {
+  constexpr std::size_t kSmall = 256;  // compared with each other exactly: any part of a small graph does
+  constexpr std::size_t kLargest = 4'000;
+  const std::size_t share = graph_nodes / 100;
+  return std::min(waiting, std::clamp(share, kSmall, kLargest));
+}
+
+Result<GraphRoot> GraphWriter::insert(const GraphRoot& base, std::span<const NewNode> nodes, unsigned threads,
+                                      std::vector<RetiredList>& retired) {
+  if (nodes.empty()) return base;
+  const Status exhausted(StatusCode::resource_exhausted, "no memory to insert into the graph: free some or use less");
+  try {
+    Insertion insertion(impl_->store, impl_->worker_scratch, base, nodes, threads);
+    if (Status status = insertion.prepare(); !status.ok()) return status;
+    if (!insertion.choose_links() || !insertion.make_lists()) return exhausted;
+    return insertion.publish(retired);
+  } catch (const std::bad_alloc&) {
+    return exhausted;
+  }
+}
+
+}  // namespace holdfast::index

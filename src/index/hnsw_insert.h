@@ -1,0 +1,77 @@
+// One batch of insertions; see hnsw_insert.cc.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "index/graph.h"
+#include "index/hnsw_select.h"
+#include "index/hnsw_walk.h"
+
+namespace holdfast::index {
+
+/// A link that a node of the batch chose, seen from its target. With source == target: "the target is a new node; its
+/// own links are those of batch member `member`".
+struct ReverseLink {
+  Slot target;
+  std::uint32_t level;
+  float distance;
+  Slot source;
+  std::uint32_t member;
+};
+
+/// A list that takes the place of another one when the batch is published.
+struct Replacement {
+  Slot slot;
+  int level;
+  NeighborList* list;
+};
+
+class Insertion {
+ public:
+  Insertion(GraphStore& store, std::vector<WalkScratch>& scratch, const GraphRoot& base, std::span<const NewNode> nodes,
+            unsigned threads);
+  ~Insertion();  ///< frees what was made and not published
+  Insertion(const Insertion&) = delete;
+  Insertion& operator=(const Insertion&) = delete;
+
+  /// The three steps. Throws bad_alloc out of prepare() and the first two only.
+  [[nodiscard]] Status prepare();
+  [[nodiscard]] bool choose_links();
+  [[nodiscard]] bool make_lists();
+  [[nodiscard]] GraphRoot publish(std::vector<RetiredList>& retired);
+
+ private:
+  struct Group;
+  /// Links that one member chose at one level.
+  struct Chosen {
+    std::uint32_t count = 0;
+    std::uint32_t begin = 0;  ///< in links_
+  };
+  void choose_for(std::size_t member, WalkScratch& scratch, SelectScratch& select);
+  void add_mates(std::size_t member, int level, const Query& query, CandidateKey limit, CandidatePool& mates) const;
+  void keep_chosen(std::size_t member, int level, const std::vector<Candidate>& chosen);
+  [[nodiscard]] std::span<const Candidate> chosen_by(std::size_t member, int level) const;
+  [[nodiscard]] std::uint32_t max_links(int level) const { return store_.params().max_links(level); }
+  void share_out();
+  void make_lists_of(std::size_t bucket, SelectScratch& scratch);
+  void make_list(std::span<const ReverseLink> group, std::vector<Replacement>& made, SelectScratch& scratch);
+
+  GraphStore& store_;
+  std::vector<WalkScratch>& scratch_;
+  const GraphRoot base_;
+  const std::span<const NewNode> nodes_;
+  const unsigned threads_;
+
+  std::vector<std::vector<std::uint32_t>> members_at_;  ///< by level: members with at least that level
+  std::vector<std::size_t> first_chosen_;               ///< by member: its entry of level 0 in chosen_
+  std::vector<Chosen> chosen_;
+  std::vector<Candidate> links_;                   ///< M places per entry of chosen_
+  std::vector<SelectScratch> select_;              ///< by worker
+  std::vector<std::vector<ReverseLink>> buckets_;  ///< by hash of the target
+  std::vector<std::vector<Replacement>> made_;     ///< by bucket
+  std::vector<UpperNode*> uppers_;                 ///< by member; null at level 0
+};
+
+}  // namespace holdfast::index

@@ -1,0 +1,121 @@
+#include "index/vector_table.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <new>
+#include <string>
+
+namespace holdfast::index {
+namespace {
+
+constexpr std::size_t kRowAlignment = 64;
+
+std::size_t row_bytes(std::uint32_t dimension, Metric metric) noexcept {
+  const std::size_t floats = std::size_t{dimension} + (metric == Metric::cosine ? 1 : 0);
+  return (floats * sizeof(float) + kRowAlignment - 1) / kRowAlignment * kRowAlignment;
+}
+
+/// 1/|x| in double precision, rounded once. A zero vector (refused at the API) gives 0.
+float inverse_norm(const float* vector, std::uint32_t dimension) noexcept {
+  double sum = 0;
+  for (std::uint32_t i = 0; i < dimension; ++i) sum += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
+  if (!(sum > 0)) return 0;
+  const double inverse = 1.0 / std::sqrt(sum);
+  return static_cast<float>(std::min(inverse, static_cast<double>(std::numeric_limits<float>::max())));
+}
+
+Status out_of_memory() { return {StatusCode::resource_exhausted, "no memory for vectors: free some or use less"}; }
+
+}  // namespace
+
+VectorTable::VectorTable(std::uint32_t dimension, Metric metric)
+    : dimension_(dimension),
+      metric_(metric),
+      stride_(row_bytes(dimension, metric)),
+      directory_memory_(Pages::map(kMaxChunks * sizeof(const std::byte*), Pages::Size::normal)) {
+  directory_ = reinterpret_cast<const std::byte**>(directory_memory_.data());
+}
+
+Status VectorTable::make_chunk(std::uint32_t chunk) {
+  if (directory_ == nullptr) return out_of_memory();
+  if (chunk >= kMaxChunks) return {StatusCode::resource_exhausted, "a collection holds at most 2^31 rows"};
+  try {
+    if (chunks_.size() <= chunk) chunks_.resize(chunk + 1);
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  }
+  Pages memory = Pages::map(chunk_bytes(), Pages::Size::huge);
+  if (memory.empty()) return out_of_memory();
+  chunks_[chunk].memory = std::move(memory);
+  return {};
+}
+
+Status VectorTable::reserve(Slot end) {
+  const std::uint32_t chunks = (end >> kChunkBits) + ((end & (kChunkSlots - 1)) != 0 ? 1 : 0);
+  if (chunks == 0) return {};
+  if (directory_ == nullptr) return out_of_memory();
+  if (chunks > kMaxChunks) return {StatusCode::resource_exhausted, "a collection holds at most 2^31 rows"};
+  // Chunks are nearly always made in order: look from the end for the last one that exists.
+  std::uint32_t first = chunks;
+  while (first > 0 && chunk_pointer(first - 1).load(std::memory_order_relaxed) == nullptr) --first;
+  for (std::uint32_t chunk = first; chunk < chunks; ++chunk) {
+    if (Status made = make_chunk(chunk); !made.ok()) return made;
+    chunk_pointer(chunk).store(chunks_[chunk].memory.data(), std::memory_order_release);  // pairs: row()
+  }
+  return {};
+}
+
+void VectorTable::assign(Slot slot, std::span<const float> vector) noexcept {
+  std::byte* const chunk = chunks_[slot >> kChunkBits].memory.data();
+  auto* const row = reinterpret_cast<float*>(chunk + (slot & (kChunkSlots - 1)) * stride_);
+  std::copy_n(vector.data(), dimension_, row);
+  if (metric_ == Metric::cosine) row[dimension_] = inverse_norm(row, dimension_);
+  private_rows_.fetch_add(1, std::memory_order_relaxed);
+}
+
+Status VectorTable::attach(std::uint32_t chunk, ByteSpan data, std::uint32_t rows, std::shared_ptr<const void> owner) {
+  if (rows > kChunkSlots || data.size() < rows * stride_) {
+    return {StatusCode::data_damaged, "vectors of chunk " + std::to_string(chunk) + ": " + std::to_string(rows) +
+                                          " rows of " + std::to_string(stride_) + " bytes do not fit into " +
+                                          std::to_string(data.size()) + " bytes"};
+  }
+  if (directory_ == nullptr) return out_of_memory();
+  if (chunk >= kMaxChunks) return {StatusCode::resource_exhausted, "a collection holds at most 2^31 rows"};
+  const bool aligned = reinterpret_cast<std::uintptr_t>(data.data()) % alignof(float) == 0;
+  if (rows == kChunkSlots && aligned) {
+    try {
+      if (chunks_.size() <= chunk) chunks_.resize(chunk + 1);
+    } catch (const std::bad_alloc&) {
+      return out_of_memory();
+    }
+    chunks_[chunk].owner = std::move(owner);
+    mapped_rows_.fetch_add(rows, std::memory_order_relaxed);
+    chunk_pointer(chunk).store(data.data(), std::memory_order_release);  // pairs: row()
+    return {};
+  }
+  if (Status made = make_chunk(chunk); !made.ok()) return made;
+  std::byte* const memory = chunks_[chunk].memory.data();
+  if (rows > 0) std::memcpy(memory, data.data(), rows * stride_);
+  private_rows_.fetch_add(rows, std::memory_order_relaxed);
+  chunk_pointer(chunk).store(memory, std::memory_order_release);  // pairs: row()
+  return {};
+}
+
+Query::Query(const VectorTable& table, const float* vector, float inverse) noexcept
+    : one_(table.metric() == Metric::l2 ? simd::kernels().l2 : simd::kernels().dot),
+      four_(table.metric() == Metric::l2 ? simd::kernels().l2_x4 : simd::kernels().dot_x4),
+      vector_(vector),
+      dimension_(table.dimension()),
+      metric_(table.metric()),
+      inverse_norm_(inverse) {}
+
+Query::Query(const VectorTable& table, const float* vector) noexcept
+    : Query(table, vector, table.metric() == Metric::cosine ? inverse_norm(vector, table.dimension()) : 1.0F) {}
+
+Query Query::of_row(const VectorTable& table, Slot slot) noexcept {
+  const float* const row = table.row(slot);
+  return Query(table, row, table.metric() == Metric::cosine ? row[table.dimension()] : 1.0F);
+}
+
+}  // namespace holdfast::index

@@ -1,0 +1,178 @@
+#include <cstring>
+
+#include "index/fixture.h"
+
+namespace holdfast::index {
+namespace {
+
+struct Images {
+  Bytes level0;
+  Bytes upper;
+};
+
+Images images_of(const World& world) {
+  Images images;
+  world.graph->encode_level0(0, world.end, world.root.epoch, images.level0);
+  world.graph->encode_upper(0, world.end, world.root.epoch, images.upper);
+  return images;
+}
+
+std::shared_ptr<Bytes> shared(const Bytes& bytes) { return std::make_shared<Bytes>(bytes); }
+
+Status attach(World& world, const std::shared_ptr<Bytes>& level0, Slot slot_end) {
+  return world.graph->attach_level0(0, *level0, slot_end, level0);
+}
+
+TEST(GraphImage, GivesTheSameAnswersAndCanBeExtended) {
+  const auto vectors = clustered(2'000, 16, 20, 51);
+  World first(16, Metric::l2, {8, 60});
+  first.add_rows(vectors);
+  first.index_until(1'500, 2);
+  const Images images = images_of(first);
+
+  World second(16, Metric::l2, {8, 60});
+  second.add_rows(vectors);
+  ASSERT_TRUE(attach(second, shared(images.level0), second.end).ok());
+  ASSERT_TRUE(second.graph->load_upper(0, images.upper, second.end).ok());
+  second.root = first.root;
+  second.next = 1'500;
+  EXPECT_EQ(second.graph->changed_epoch(0), 0U);
+  EXPECT_TRUE(second.image(second.root.epoch) == first.image(first.root.epoch));
+  for (std::size_t i = 0; i < 100; ++i) ASSERT_EQ(first.search(vectors[i], 10, 40), second.search(vectors[i], 10, 40));
+
+  first.index_all();
+  second.index_all();
+  EXPECT_TRUE(second.image(second.root.epoch) == first.image(first.root.epoch));
+  EXPECT_TRUE(second.image(1'500) == second.image(second.root.epoch));
+  expect_sound(second);
+}
+
+TEST(GraphImage, AttachedRowsStandBelowEveryEpoch) {
+  const auto vectors = clustered(700, 8, 5, 52);
+  World first(8, Metric::l2, {8, 40});
+  first.add_rows(vectors);
+  first.index_until(600, 1);
+  const Images images = images_of(first);
+  World second(8, Metric::l2, {8, 40});
+  second.add_rows(vectors);
+  ASSERT_TRUE(attach(second, shared(images.level0), second.end).ok());
+  ASSERT_TRUE(second.graph->load_upper(0, images.upper, second.end).ok());
+  second.root = first.root;
+  second.next = 600;
+  const GraphRoot old_root = second.root;
+  second.index_all();
+  EXPECT_TRUE(second.image(old_root.epoch) == first.image(first.root.epoch));
+}
+
+TEST(GraphImage, MisalignedBytesAreCopied) {
+  World first(8, Metric::l2, {8, 40});
+  first.add_rows(clustered(100, 8, 5, 53));
+  first.index_all();
+  const Images images = images_of(first);
+  auto shifted = std::make_shared<Bytes>(images.level0.size() + 1);
+  std::memcpy(shifted->data() + 1, images.level0.data(), images.level0.size());
+  World second(8, Metric::l2, {8, 40});
+  ASSERT_TRUE(second.graph->attach_level0(0, ByteSpan(*shifted).subspan(1), 100, nullptr).ok());
+  Bytes again;
+  second.graph->encode_level0(0, 100, 1, again);
+  EXPECT_TRUE(again == images.level0);
+}
+
+TEST(GraphImage, DamagedLevel0IsRefusedWithItsOffset) {
+  World world(8, Metric::l2, {8, 40});
+  world.add_rows(clustered(100, 8, 5, 54));
+  world.index_all();
+  const Images images = images_of(world);
+  const std::size_t stride = world.graph->level0_row_bytes();
+  const auto outcome = [&](const Bytes& bytes, Slot slot_end) {
+    World fresh(8, Metric::l2, {8, 40});
+    return attach(fresh, shared(bytes), slot_end);
+  };
+  EXPECT_TRUE(outcome(images.level0, 100).ok());
+  Bytes bad = images.level0;
+  store<std::uint32_t>(bad.data() + 3 * stride, 17);  // 2M is 16
+  EXPECT_EQ(outcome(bad, 100).code(), StatusCode::data_damaged);
+  EXPECT_NE(outcome(bad, 100).message().find("byte " + std::to_string(3 * stride)), std::string::npos);
+  bad = images.level0;
+  store<std::uint32_t>(bad.data() + 5 * stride + 4, 100);
+  EXPECT_EQ(outcome(bad, 100).code(), StatusCode::data_damaged);
+  bad = images.level0;
+  bad.pop_back();
+  EXPECT_EQ(outcome(bad, 100).code(), StatusCode::data_damaged);
+  EXPECT_EQ(outcome(images.level0, 99).code(), StatusCode::data_damaged);
+  EXPECT_EQ(outcome(images.level0, 0).code(), StatusCode::data_damaged);
+}
+
+TEST(GraphImage, DamagedUpperLevelsAreRefused) {
+  World world(8, Metric::l2, {4, 40});
+  world.add_rows(clustered(300, 8, 5, 55));
+  world.index_all();
+  const Images images = images_of(world);
+  const auto outcome = [&](const Bytes& bytes, Slot slot_end) {
+    World fresh(8, Metric::l2, {4, 40});
+    return fresh.graph->load_upper(0, bytes, slot_end);
+  };
+  EXPECT_TRUE(outcome(images.upper, 300).ok());
+  for (std::size_t size = 0; size < images.upper.size(); ++size) {
+    const Bytes cut(images.upper.begin(), images.upper.begin() + static_cast<std::ptrdiff_t>(size));
+    ASSERT_EQ(outcome(cut, 300).code(), StatusCode::data_damaged) << size;
+  }
+  Bytes longer = images.upper;
+  longer.push_back(std::byte{0});
+  EXPECT_EQ(outcome(longer, 300).code(), StatusCode::data_damaged);
+  EXPECT_EQ(outcome(images.upper, 5).code(), StatusCode::data_damaged);
+}
+
+// Whatever passes validation can be searched and checked: no byte of an image may lead out of range (ASan looks).
+TEST(GraphImage, FlippedBytesAreRefusedOrHarmless) {
+  const auto vectors = clustered(200, 8, 5, 56);
+  World world(8, Metric::l2, {4, 40});
+  world.add_rows(vectors);
+  world.index_all();
+  const Images images = images_of(world);
+  SeededRandom random(57);
+  int harmless = 0;
+  for (int round = 0; round < 300; ++round) {
+    SCOPED_TRACE(round);
+    Images bad = images;
+    Bytes& bytes = random.below(2) == 0 ? bad.level0 : bad.upper;
+    bytes[random.below(bytes.size())] ^= static_cast<std::byte>(1U << random.below(8));
+    World fresh(8, Metric::l2, {4, 40});
+    fresh.add_rows(vectors);
+    if (!attach(fresh, shared(bad.level0), fresh.end).ok()) continue;
+    if (!fresh.graph->load_upper(0, bad.upper, fresh.end).ok()) continue;
+    fresh.root = world.root;
+    ++harmless;
+    (void)fresh.search(vectors[0], 10, 50);
+    (void)check_graph(*fresh.graph, fresh.root, fresh.end);
+  }
+  EXPECT_GT(harmless, 0);
+}
+
+TEST(GraphCheck, NamesWhatIsWrong) {
+  World world(8, Metric::l2, {4, 40});
+  world.add_rows(clustered(50, 8, 5, 58));
+  world.index_all();
+  expect_sound(world);
+  const Images images = images_of(world);
+  const std::size_t stride = world.graph->level0_row_bytes();
+  const auto violations = [&](auto change) {
+    auto bytes = shared(images.level0);
+    GraphRoot root = world.root;
+    change(*bytes, root);
+    World fresh(8, Metric::l2, {4, 40});
+    EXPECT_TRUE(attach(fresh, bytes, 50).ok());
+    EXPECT_TRUE(fresh.graph->load_upper(0, images.upper, 50).ok());
+    return check_graph(*fresh.graph, root, 50).violations.size();
+  };
+  EXPECT_EQ(violations([](Bytes&, GraphRoot&) {}), 0U);
+  EXPECT_GT(violations([&](Bytes& b, GraphRoot&) { store<Slot>(b.data() + 7 * stride + 4, 7); }), 0U);
+  EXPECT_GT(violations([&](Bytes& b, GraphRoot&) { store(b.data() + 8, load<Slot>(b.data() + 4)); }), 0U);
+  EXPECT_GT(violations([&](Bytes& b, GraphRoot&) { store(b.data() + 9 * stride, 0xFFFFFFFF); }), 0U);
+  EXPECT_GT(violations([](Bytes&, GraphRoot& root) { root.nodes += 1; }), 0U);
+  EXPECT_GT(violations([](Bytes&, GraphRoot& root) { root.levels += 1; }), 0U);
+  EXPECT_GT(violations([](Bytes&, GraphRoot& root) { root.entry = 1'000'000; }), 0U);
+}
+
+}  // namespace
+}  // namespace holdfast::index

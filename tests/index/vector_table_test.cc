@@ -1,0 +1,108 @@
+#include "index/vector_table.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "base/pages.h"
+#include "index/fixture.h"
+
+namespace holdfast::index {
+namespace {
+
+TEST(Pages, AreZeroedAndAlignedAndMoveTheirMemory) {
+  Pages pages = Pages::map((std::size_t{2} << 20) + 5, Pages::Size::huge);
+  ASSERT_FALSE(pages.empty());
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(pages.data()) % (std::size_t{2} << 20), 0U);
+  EXPECT_EQ(pages.data()[pages.size() - 1], std::byte{0});
+  pages.data()[pages.size() - 1] = std::byte{7};
+  const std::byte* const at = pages.data();
+  const Pages moved = std::move(pages);
+  EXPECT_EQ(moved.data(), at);
+  EXPECT_TRUE(Pages::map(0, Pages::Size::normal).empty());
+  EXPECT_TRUE(Pages::map(SIZE_MAX, Pages::Size::normal).empty());
+}
+
+TEST(VectorTable, KeepsRowsAsWrittenAndNeverMovesThem) {
+  VectorTable table(5, Metric::l2);
+  EXPECT_EQ(table.stride(), 64U);
+  ASSERT_TRUE(table.reserve(1).ok());
+  table.assign(0, std::vector<float>{1, 2, 3, 4, 5});
+  const float* const first = table.row(0);
+  ASSERT_TRUE(table.reserve(3 * kChunkSlots + 1).ok());
+  table.assign(kChunkSlots - 1, std::vector<float>{1, 1, 1, 1, 1});
+  table.assign(kChunkSlots, std::vector<float>{2, 2, 2, 2, 2});
+  table.assign(3 * kChunkSlots, std::vector<float>{3, 3, 3, 3, 3});
+  EXPECT_EQ(table.row(0), first);
+  EXPECT_EQ(first[4], 5.0F);
+  EXPECT_EQ(table.row(kChunkSlots - 1)[0], 1.0F);
+  EXPECT_EQ(table.row(kChunkSlots)[0], 2.0F);
+  EXPECT_EQ(table.row(3 * kChunkSlots)[4], 3.0F);
+  EXPECT_EQ(table.private_bytes(), 4 * 64U);
+}
+
+TEST(VectorTable, RefusesMoreSlotsThanKeysCanName) {
+  VectorTable table(1, Metric::l2);
+  EXPECT_EQ(table.reserve(kNoSlot).code(), StatusCode::resource_exhausted);
+}
+
+TEST(VectorTable, AttachUsesFullChunksWhereTheyAreAndCopiesPartialOnes) {
+  VectorTable table(16, Metric::l2);
+  auto mapped = std::make_shared<std::vector<float>>(std::size_t{kChunkSlots} * 16, 1.5F);
+  const ByteSpan bytes = std::as_bytes(std::span(*mapped));
+  ASSERT_TRUE(table.attach(0, bytes, kChunkSlots, mapped).ok());
+  ASSERT_TRUE(table.attach(1, bytes, 10, mapped).ok());
+  EXPECT_EQ(table.row(7), mapped->data() + 7 * 16);
+  EXPECT_EQ(table.row(kChunkSlots + 9)[15], 1.5F);
+  EXPECT_EQ(table.mapped_bytes(), std::uint64_t{kChunkSlots} * 64);
+  EXPECT_EQ(table.private_bytes(), 640U);
+  ASSERT_TRUE(table.reserve(kChunkSlots + 11).ok());
+  table.assign(kChunkSlots + 10, std::vector<float>(16, 2.0F));
+  EXPECT_EQ(table.row(kChunkSlots + 10)[0], 2.0F);
+  const std::weak_ptr<std::vector<float>> alive = mapped;
+  mapped.reset();
+  EXPECT_FALSE(alive.expired());
+}
+
+TEST(VectorTable, AttachRefusesDataThatIsTooShort) {
+  VectorTable table(16, Metric::l2);
+  const std::vector<std::byte> bytes(640);
+  EXPECT_EQ(table.attach(0, bytes, 11, nullptr).code(), StatusCode::data_damaged);
+  EXPECT_EQ(table.attach(0, bytes, kChunkSlots + 1, nullptr).code(), StatusCode::data_damaged);
+}
+
+TEST(Query, MeasuresWhatTheMetricSays) {
+  const std::vector<float> a{1, 2, 3};
+  const std::vector<float> b{4, -1, 0.5F};
+  for (const Metric metric : {Metric::l2, Metric::inner_product, Metric::cosine}) {
+    VectorTable table(3, metric);
+    ASSERT_TRUE(table.reserve(2).ok());
+    table.assign(0, a);
+    table.assign(1, b);
+    const float distance = Query(table, a.data()).distance(table.row(1));
+    const double dot = 4 - 2 + 1.5;
+    const double expected = metric == Metric::l2              ? 9 + 9 + 6.25
+                            : metric == Metric::inner_product ? -dot
+                                                              : 1 - dot / std::sqrt(14.0 * 17.25);
+    EXPECT_NEAR(distance, expected, 1e-6);
+    // The same in both directions, for a row as for a copy, alone or among four.
+    EXPECT_EQ(distance, Query::of_row(table, 0).distance(table.row(1)));
+    EXPECT_EQ(distance, Query::of_row(table, 1).distance(table.row(0)));
+    const float* const rows[4] = {table.row(0), table.row(1), table.row(0), table.row(1)};
+    float four[4];
+    Query(table, a.data()).distance_x4(rows, four);
+    EXPECT_EQ(four[1], distance);
+    EXPECT_EQ(four[3], distance);
+  }
+}
+
+TEST(Query, OverflowIsFarAndNeverNaN) {
+  VectorTable table(2, Metric::inner_product);
+  ASSERT_TRUE(table.reserve(1).ok());
+  const std::vector<float> huge{3e38F, 3e38F};
+  table.assign(0, huge);
+  const std::vector<float> mixed{3e38F, -3e38F};
+  EXPECT_FALSE(std::isnan(Query(table, mixed.data()).distance(table.row(0))));
+}
+
+}  // namespace
+}  // namespace holdfast::index
