@@ -81,6 +81,9 @@ Result<std::shared_ptr<DatabaseState>> DatabaseState::open(const std::string& pa
     MutexLock lock(state->mutex_);
     if (is_store) {
       HF_ASSIGN(state->catalog_, storage::read_catalog(fs, path));
+      // A process killed between the catalog's rename and its sync leaves a catalog that only the page cache names.
+      // What is built on it must not outlive it.
+      HF_TRY(fs.sync_directory(path));
     } else {
       storage::Catalog fresh;
       fresh.store = draw_uuid(fs);
