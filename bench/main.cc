@@ -1,0 +1,105 @@
+// holdfast_bench: the figures of docs/figures.md. scripts/bench runs all of it.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+
+#include "bench/programs.h"
+#include "bench/report.h"
+
+namespace holdfast::bench {
+
+Dataset dataset_or_stand_in(const CommonArguments& common, const std::string& name) {
+  const auto root = data_root(common.data);
+  auto loaded = load_dataset(root, name);
+  if (loaded.ok()) {
+    Dataset set = std::move(loaded).value();
+    shorten(set, common.rows, common.queries);
+    return set;
+  }
+  if (loaded.status().code() != StatusCode::not_found) must(loaded.status());
+  std::printf("SKIPPED: %s (%s). Set HOLDFAST_DATA or --data. A synthetic set of its shape takes its place.\n",
+              name.c_str(), std::string(loaded.status().message()).c_str());
+  std::fflush(stdout);
+  Shape shape = must(shape_of(name));
+  if (common.rows != 0) shape.rows = std::min(shape.rows, common.rows);
+  if (common.queries != 0) shape.queries = std::min(shape.queries, common.queries);
+  return synthetic_dataset("synthetic-" + name, shape, 1);
+}
+
+namespace {
+
+void add_common(CLI::App& program, CommonArguments& common) {
+  program.add_option("--data", common.data, "folder of the data sets [HOLDFAST_DATA, ../shared/data]");
+  program.add_option("--out", common.out, "folder for results and, meanwhile, for the stores")->capture_default_str();
+  program.add_option("--rows", common.rows, "only the first rows; 0: all")->capture_default_str();
+  program.add_option("--queries", common.queries, "only the first queries; 0: all")->capture_default_str();
+}
+
+void add_build(CLI::App& program, BuildSettings& build) {
+  program.add_option("--m", build.m)->capture_default_str();
+  program.add_option("--ef-construction", build.ef_construction)->capture_default_str();
+  program.add_option("--threads", build.threads, "that build, in both libraries")->capture_default_str();
+  program.add_option("--batch", build.batch, "points per write")->capture_default_str()->check(CLI::PositiveNumber);
+}
+
+void add_programs(CLI::App& app) {
+  static CompareArguments compare;
+  static OpenArguments open;
+  static IngestArguments ingest;
+  auto* const comparing = app.add_subcommand("compare", "build, recall, speed and memory beside hnswlib");
+  add_common(*comparing, compare.common);
+  add_build(*comparing, compare.build);
+  comparing->add_option("--dataset", compare.dataset)->capture_default_str();
+  comparing->add_option("--builds", compare.builds)->capture_default_str()->check(CLI::PositiveNumber);
+  comparing->add_option("--turns", compare.turns, "of searching")->capture_default_str()->check(CLI::PositiveNumber);
+  comparing->callback([] { run_compare(compare); });
+
+  auto* const opening = app.add_subcommand("open", "time until a store answers");
+  add_common(*opening, open.common);
+  add_build(*opening, open.build);
+  opening->add_option("--dataset", open.dataset)->capture_default_str();
+  opening->add_option("--frames", open.frames, "in the log at the kill")->capture_default_str();
+  opening->add_option("--repetitions", open.repetitions)->capture_default_str()->check(CLI::PositiveNumber);
+  opening->add_option("--small-rows", open.small_rows)->capture_default_str()->check(CLI::Range(1'000u, 10'000'000u));
+  opening->add_option("--large-rows", open.large_rows)->capture_default_str()->check(CLI::Range(1'000u, 10'000'000u));
+  opening->callback([] { run_open(open); });
+
+  auto* const ingesting = app.add_subcommand("ingest", "durable points per second");
+  add_common(*ingesting, ingest.common);
+  ingesting->add_option("--writers", ingest.writers)->capture_default_str()->check(CLI::PositiveNumber);
+  ingesting->add_option("--rounds", ingest.rounds)->capture_default_str()->check(CLI::PositiveNumber);
+  ingesting->add_option("--seconds", ingest.seconds, "per measurement")->capture_default_str();
+  ingesting->callback([] { run_ingest(ingest); });
+}
+
+/// Programs that `open` starts; of no use by themselves.
+void add_children(CLI::App& app) {
+  static std::filesystem::path store;
+  static std::filesystem::path queries;
+  static std::uint32_t row = 0;
+  auto* const once = app.add_subcommand("open-once")->group("");
+  once->add_option("--store", store)->required();
+  once->add_option("--query-file", queries)->required();
+  once->add_option("--row", row);
+  once->callback([] { run_open_once(store, queries, row); });
+  auto* const writing = app.add_subcommand("write-until-killed")->group("");
+  writing->add_option("--store", store)->required();
+  writing->callback([] { run_write_until_killed(store); });
+}
+
+}  // namespace
+}  // namespace holdfast::bench
+
+int main(int argc, char** argv) {
+  CLI::App app("Figures of Holdfast; see docs/figures.md");
+  app.require_subcommand(1);
+  holdfast::bench::add_programs(app);
+  holdfast::bench::add_children(app);
+  try {
+    CLI11_PARSE(app, argc, argv);
+  } catch (const std::exception& error) {  // std::filesystem, std::bad_alloc
+    holdfast::bench::fail(error.what());
+  }
+  return 0;
+}
