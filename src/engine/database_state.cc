@@ -41,10 +41,10 @@ Result<bool> holds_other_things(os::FileSystem& fs, const std::string& path) {
 Result<bool> inspect_place(os::FileSystem& fs, const std::string& path, bool create_if_missing) {
   HF_ASSIGN(const bool exists, fs.exists(path));
   if (exists) {
-    HF_ASSIGN(const bool catalog, fs.exists(os::join(path, storage::kCatalogFile)));
-    if (catalog) return true;
     auto other = holds_other_things(fs, path);
     if (!other.ok()) return Status(StatusCode::not_a_store, path + " is no directory: " + other.status().to_string());
+    HF_ASSIGN(const bool catalog, fs.exists(os::join(path, storage::kCatalogFile)));
+    if (catalog) return true;
     if (*other) {
       return Status(StatusCode::not_a_store, path +
                                                  " holds files but no CATALOG: it is no Holdfast store (or a damaged "

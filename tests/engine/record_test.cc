@@ -1,0 +1,67 @@
+#include "engine/record.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+namespace holdfast::engine {
+namespace {
+
+WriteBatch sample() {
+  WriteBatch batch;
+  const std::vector<float> vector{1, -2, 3.5F};
+  batch.upsert(7, vector, "{\"a\":1}");
+  batch.erase(PointId::from_parts(PointId::Kind::uuid, 1, 2));
+  batch.set_marker("key", "value");
+  batch.upsert(8, vector);
+  return batch;
+}
+
+TEST(Record, round_trip) {
+  const Bytes body = encode_batch(sample());
+  const auto decoded = decode_batch(body, 3);
+  ASSERT_TRUE(decoded.ok()) << decoded.status().to_string();
+  const auto& operations = *decoded;
+  ASSERT_EQ(operations.size(), 4u);
+  EXPECT_EQ(operations[0].id, PointId(7));
+  float vector[3];
+  std::memcpy(vector, operations[0].vector.data(), sizeof vector);
+  EXPECT_EQ(vector[2], 3.5F);
+  EXPECT_EQ(operations[0].payload->text(), "{\"a\":1}");
+  EXPECT_EQ(operations[1].kind, WriteBatch::Kind::erase);
+  EXPECT_TRUE(operations[1].id.is_uuid());
+  EXPECT_EQ(operations[2].key, "key");
+  EXPECT_EQ(operations[2].value, "value");
+  EXPECT_EQ(operations[3].payload, nullptr);
+}
+
+TEST(Record, every_truncation_is_refused) {
+  const Bytes body = encode_batch(sample());
+  for (std::size_t size = 0; size < body.size(); ++size) {
+    EXPECT_EQ(decode_batch(ByteSpan(body).first(size), 3).status().code(), StatusCode::data_damaged) << size;
+  }
+}
+
+TEST(Record, every_flipped_bit_decodes_or_is_refused_but_never_overruns) {
+  Bytes body = encode_batch(sample());
+  for (std::size_t bit = 0; bit < body.size() * 8; ++bit) {
+    body[bit / 8] ^= std::byte(1 << (bit % 8));
+    const auto decoded = decode_batch(body, 3);
+    EXPECT_TRUE(decoded.ok() || decoded.status().code() == StatusCode::data_damaged);
+    body[bit / 8] ^= std::byte(1 << (bit % 8));
+  }
+}
+
+TEST(Record, another_dimension_is_refused) { EXPECT_FALSE(decode_batch(encode_batch(sample()), 4).ok()); }
+
+TEST(Record, descriptions_are_short) {
+  EXPECT_EQ(describe_batch(encode_batch(sample())),
+            "2 upserts, 1 erase, 1 marker: 7, -00000000-0000-0001-0000-000000000002, 8");
+  WriteBatch many;
+  for (std::uint64_t id = 0; id < 100; ++id) many.erase(id);
+  EXPECT_EQ(describe_batch(encode_batch(many)), "0 upserts, 100 erases: -0, -1, -2, -3, -4, -5, -6, -7, -8, -9, ...");
+  EXPECT_EQ(describe_batch({}), "does not decode");
+}
+
+}  // namespace
+}  // namespace holdfast::engine
