@@ -1,7 +1,6 @@
 #include "engine/slot_table.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <string>
@@ -28,8 +27,8 @@ PayloadPtr make_payload(std::string_view text) {
   return PayloadPtr(payload);
 }
 
-// Zero-filled by calloc (large blocks come from the system as untouched zero pages, so a nearly empty chunk costs what
-// is used of it). `died` and `payload` are read while the committer writes them: always through atomic_ref.
+// A view of zeroed pages, never constructed: a nearly empty chunk costs what is used of it. `died` and `payload` are
+// read while the committer writes them: always through atomic_ref.
 struct SlotTable::Chunk {
   std::uint64_t high[kChunkSlots];
   std::uint64_t low[kChunkSlots];
@@ -43,19 +42,17 @@ struct SlotTable::Chunk {
   const storage::Extent* mapped_payloads;
   std::uint32_t mapped;
   std::shared_ptr<const storage::Extent>* owner;
-
-  static Chunk* make() noexcept { return static_cast<Chunk*>(std::calloc(1, sizeof(Chunk))); }
 };
 
-SlotTable::SlotTable() : directory_(std::make_unique<std::atomic<Chunk*>[]>(kMaxChunks)) {}
+SlotTable::SlotTable() : directory_(Pages::map(kMaxChunks * sizeof(Chunk*), Pages::Size::normal)) {}
 
 SlotTable::~SlotTable() {
   const std::uint32_t chunks = chunks_.load(std::memory_order_acquire);  // pairs with reserve()
   for (std::uint32_t c = 0; c < chunks; ++c) {
-    Chunk* chunk = directory_[c].load(std::memory_order_acquire);
-    for (Payload* payload : chunk->payload) PayloadDeleter{}(payload);
+    Chunk* chunk = chunk_at(c);
+    // Rows are used in order, and nobody is born at lsn 0: pages behind the last row stay untouched.
+    for (std::uint32_t i = 0; i < kChunkSlots && chunk->born[i] != 0; ++i) PayloadDeleter{}(chunk->payload[i]);
     delete chunk->owner;
-    std::free(chunk);
   }
 }
 
@@ -75,8 +72,8 @@ Lsn SlotTable::died(Slot slot) const noexcept {
 Slot SlotTable::previous(Slot slot) const noexcept { return chunk_of(slot).previous[slot % kChunkSlots]; }
 
 Lsn SlotTable::changed_lsn(std::uint32_t chunk) const noexcept {
-  Chunk* c = directory_[chunk].load(std::memory_order_acquire);
-  return std::atomic_ref<Lsn>(c->changed).load(std::memory_order_acquire);  // pairs with assign() and kill()
+  return std::atomic_ref<Lsn>(chunk_at(chunk)->changed)
+      .load(std::memory_order_acquire);  // pairs with assign() and kill()
 }
 
 Result<std::string_view> SlotTable::payload(Slot slot) const {
@@ -102,11 +99,14 @@ Status SlotTable::reserve(Slot end) {
   std::uint32_t chunks = chunks_.load(std::memory_order_relaxed);  // only the committer writes it
   const std::uint32_t wanted = (end + kChunkSlots - 1) >> kChunkBits;
   if (end > kMaxSlots) return {StatusCode::resource_exhausted, "the collection is full: 2^32 rows"};
+  if (directory_.empty()) return {StatusCode::resource_exhausted, "no memory for the directory of rows"};
   for (; chunks < wanted; ++chunks) {
-    Chunk* chunk = Chunk::make();
-    if (chunk == nullptr) return {StatusCode::resource_exhausted, "no memory for another chunk of rows"};
-    directory_[chunks].store(chunk, std::memory_order_release);  // pairs with chunk_of()
-    chunks_.store(chunks + 1, std::memory_order_release);        // pairs with the destructor and meters
+    Pages pages = Pages::map(sizeof(Chunk), Pages::Size::normal);
+    if (pages.empty()) return {StatusCode::resource_exhausted, "no memory for another chunk of rows"};
+    auto* chunk = reinterpret_cast<Chunk*>(pages.data());
+    pages_.push_back(std::move(pages));  // throws bad_alloc before anything is changed
+    std::atomic_ref<Chunk*>(directory()[chunks]).store(chunk, std::memory_order_release);  // pairs with chunk_at()
+    chunks_.store(chunks + 1, std::memory_order_release);  // pairs with the destructor and meters
   }
   return {};
 }

@@ -15,9 +15,11 @@
 #include <atomic>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "base/coding.h"
 #include "base/ids.h"
+#include "base/pages.h"
 #include "storage/extent.h"
 
 namespace holdfast::engine {
@@ -52,6 +54,7 @@ class SlotTable {
   [[nodiscard]] Lsn changed_lsn(std::uint32_t chunk) const noexcept;
 
   // --- committer ---
+  /// Throws bad_alloc.
   Status reserve(Slot end);
   /// Writes a fresh slot.
   void assign(Slot slot, PointId id, Lsn born, Slot previous, PayloadPtr payload) noexcept;
@@ -77,10 +80,14 @@ class SlotTable {
 
  private:
   struct Chunk;
-  [[nodiscard]] Chunk& chunk_of(Slot slot) const noexcept {
-    return *directory_[slot >> kChunkBits].load(std::memory_order_acquire);  // pairs with the release in reserve()
+  [[nodiscard]] Chunk* chunk_at(std::uint32_t chunk) const noexcept {
+    // Pairs with the release in reserve().
+    return std::atomic_ref<Chunk*>(directory()[chunk]).load(std::memory_order_acquire);
   }
-  std::unique_ptr<std::atomic<Chunk*>[]> directory_;
+  [[nodiscard]] Chunk** directory() const noexcept { return reinterpret_cast<Chunk**>(directory_.data()); }
+  [[nodiscard]] Chunk& chunk_of(Slot slot) const noexcept { return *chunk_at(slot >> kChunkBits); }
+  Pages directory_;                              // kMaxChunks pointers; only what is used of it is touched
+  std::vector<Pages> pages_;                     // of the chunks; committer only
   std::atomic<std::uint32_t> chunks_{0};         // written by the committer, read by meters
   std::atomic<std::uint64_t> payload_bytes_{0};  // a meter: relaxed
 };
