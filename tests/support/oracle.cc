@@ -192,7 +192,8 @@ std::string settle(const Database& database, Model& model, Loss loss) {
       return problem.empty();
     });
     if (!known) {
-      return with_context(name, "none of " + std::to_string(possible.size()) + " possible versions; the oldest: " + problem);
+      return with_context(name,
+                          "none of " + std::to_string(possible.size()) + " possible versions; the oldest: " + problem);
     }
     expected.settle(*found);
   }

@@ -50,9 +50,9 @@ Status StoreDriver::run(const Step& step) {
       }
     }
   }
-  if (!status.ok() && !is_one_of(status.code(), {StatusCode::io_error, StatusCode::disk_full, StatusCode::read_only,
-                                                 StatusCode::outcome_unknown, StatusCode::not_found,
-                                                 StatusCode::already_exists})) {
+  if (!status.ok() &&
+      !is_one_of(status.code(), {StatusCode::io_error, StatusCode::disk_full, StatusCode::read_only,
+                                 StatusCode::outcome_unknown, StatusCode::not_found, StatusCode::already_exists})) {
     note(step.to_string() + ": " + status.to_string());
   }
   if (check_reads && is_open()) {
@@ -105,9 +105,7 @@ Status StoreDriver::write(const Step& step) {
     // as nothing was written over it.
     case StatusCode::disk_full:
     case StatusCode::outcome_unknown: expected.leave_unknown(); break;
-    default:
-      expected.refuse();
-      note(step.to_string() + ": " + receipt.status().to_string());
+    default: expected.refuse(); note(step.to_string() + ": " + receipt.status().to_string());
   }
   return receipt.status();
 }

@@ -86,15 +86,15 @@ class Generator {
       if (random_.below(4) == 0) {
         step.batch.erase(id);
       } else {
-        step.batch.upsert(id, random_vector(random_, configs_[which].dimension),
-                          random_payload(random_, shape_.large));
+        step.batch.upsert(id, random_vector(random_, configs_[which].dimension), random_payload(random_, shape_.large));
       }
     }
     if (operations > 1 && random_.below(2) == 0) {
       const std::string& key = workload_markers()[random_.below(workload_markers().size())];
       step.batch.set_marker(key, random_.below(4) == 0 ? "" : std::to_string(random_.below(1'000'000)));
     }
-    if (shape_.weak_durability) step.durability = static_cast<Durability>(random_.below(5) == 0 ? 0 : 1 + random_.below(2));
+    if (shape_.weak_durability)
+      step.durability = static_cast<Durability>(random_.below(5) == 0 ? 0 : 1 + random_.below(2));
   }
 
   SeededRandom random_;

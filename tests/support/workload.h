@@ -14,11 +14,11 @@ namespace holdfast::testing {
 struct Step {
   enum class Kind : std::uint8_t { create, drop, write, flush, checkpoint, index, reopen };
   Kind kind = Kind::write;
-  std::string collection;  ///< all but reopen
-  CollectionConfig config;          ///< create
-  WriteBatch batch;                 ///< write
+  std::string collection;                ///< all but reopen
+  CollectionConfig config;               ///< create
+  WriteBatch batch;                      ///< write
   std::optional<Durability> durability;  ///< write
-  bool checkpoint_on_close = false;  ///< reopen
+  bool checkpoint_on_close = false;      ///< reopen
   [[nodiscard]] std::string to_string() const;
 };
 
