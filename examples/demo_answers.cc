@@ -42,6 +42,7 @@ const std::vector<std::string>& default_questions() {
       "fear of heights",
       "instrument that measures temperature",
       "young dog",
+      "study of stars and planets",
       "vehicle with two wheels and pedals",
       "place where books are kept",
       "sleep through the winter",

@@ -81,13 +81,21 @@ void orthonormalize(std::vector<float>& rows, std::size_t dimension, unsigned th
       for (std::size_t i = 0; i < partial.size(); ++i) gram[split(t) * dimension + i] += partial[i];
     }
   });
-  // gram = L L^T; factor = L^T in single precision, so that the substitution below walks along rows.
+  // gram = L L^T; factor = L^T in single precision, so that the substitution below walks along rows. A direction that
+  // the ones before it span already (fewer words than dimensions) gets a zero pivot, and no component in the result.
+  constexpr double kDependent = 1e-6;
   std::vector<float> factor(dimension * dimension);
   for (std::size_t i = 0; i < dimension; ++i) {
+    const double diagonal = gram[i * dimension + i];
     for (std::size_t j = 0; j <= i; ++j) {
       double sum = gram[i * dimension + j];
       for (std::size_t k = 0; k < j; ++k) sum -= gram[i * dimension + k] * gram[j * dimension + k];
-      gram[i * dimension + j] = i == j ? std::sqrt(std::max(sum, 1e-12)) : sum / gram[j * dimension + j];
+      const double pivot = gram[j * dimension + j];
+      if (i == j) {
+        gram[i * dimension + i] = sum > kDependent * diagonal ? std::sqrt(sum) : 0;
+      } else {
+        gram[i * dimension + j] = pivot > 0 ? sum / pivot : 0;
+      }
       factor[j * dimension + i] = static_cast<float>(gram[i * dimension + j]);
     }
   }
@@ -96,7 +104,7 @@ void orthonormalize(std::vector<float>& rows, std::size_t dimension, unsigned th
     const std::span<float> row(rows.data() + r * dimension, dimension);
     for (std::size_t i = 0; i < dimension; ++i) {
       const std::span<const float> column(factor.data() + i * dimension, dimension);
-      row[i] /= column[i];
+      row[i] = column[i] > 0 ? row[i] / column[i] : 0;
       add_scaled(column.subspan(i + 1), -row[i], row.subspan(i + 1));
     }
   });
