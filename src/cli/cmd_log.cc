@@ -60,8 +60,15 @@ Status run(const Arguments& arguments) {
     std::puts((arguments.json ? json_entry(entry) : text_entry(entry, aligned)).c_str());
     return ++printed != arguments.limit;
   });
+  if (status.code() == StatusCode::not_found) {
+    const std::string& name = arguments.at.collection;
+    return {StatusCode::not_found,
+            arguments.at.store + ": " +
+                (name.empty() ? "which collection is meant" : "there is no collection '" + name + "'") +
+                ": name one that 'holdfast list' shows"};
+  }
   CLI_TRY(status);
-  if (damaged) return {StatusCode::data_damaged, "the log of '" + arguments.at.collection + "' is damaged"};
+  if (damaged) return {StatusCode::data_damaged, arguments.at.store + ": the log is damaged where it says so above"};
   return {};
 }
 

@@ -69,7 +69,10 @@ int run(const Arguments& arguments) {
   const Result<VerifyReport> report = verify(arguments.at.store, options);
   progress.clear();
   if (!report.ok()) {
-    fail(report.status());
+    const bool unknown = report.status().code() == StatusCode::not_found;
+    fail(!unknown ? report.status()
+                  : Status(StatusCode::not_found, arguments.at.store + ": there is no collection '" +
+                                                      arguments.at.collection + "': 'holdfast list' shows the names"));
     return kExitUsage;  // could not run; 1 is kept for damage that was found
   }
   if (arguments.json) {

@@ -23,16 +23,16 @@ Result<bool> LineReader::next(std::string_view& line) {
     const void* newline = left == 0 ? nullptr : std::memchr(begin, '\n', left);
     const bool at_end = window_begin_ + window_.size() == file_.size();
     if (newline == nullptr && at_end && left == 0) return false;
+    const std::size_t size = newline ? static_cast<std::size_t>(static_cast<const char*>(newline) - begin) : left;
+    if (size > kMaxLineBytes) {
+      return file_.wrong("line " + std::to_string(line_number_ + 1) + " is longer than " +
+                         std::to_string(kMaxLineBytes >> 20) + " MiB: is this JSONL, one object per line?");
+    }
     if (newline != nullptr || at_end) {
-      const std::size_t size = newline ? static_cast<std::size_t>(static_cast<const char*>(newline) - begin) : left;
       line = std::string_view(begin, size);
       at_ += size + (newline ? 1 : 0);
       ++line_number_;
       return true;
-    }
-    if (left >= kMaxLineBytes) {
-      return file_.wrong("line " + std::to_string(line_number_ + 1) + " is longer than " +
-                         std::to_string(kMaxLineBytes >> 20) + " MiB: is this JSONL, one object per line?");
     }
     CLI_TRY(refill());
   }

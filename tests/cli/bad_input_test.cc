@@ -1,0 +1,184 @@
+// What goes wrong for users: each case is one line on stderr that says what and what to do, the documented exit code,
+// and a store as it was before.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+#include "cli/command.h"
+#include "cli/import_files.h"
+#include "holdfast/database.h"
+
+namespace holdfast::cli::test {
+namespace {
+
+constexpr std::uint64_t kSeed = 5;
+
+class BadInput : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    write_file(folder_ / "good.fbin", bin_bytes<float>(random_rows(10, 4, kSeed)));
+    ASSERT_EQ(holdfast({"import", store_, "points", folder_ / "good.fbin", "--create"}).exit_code, 0);
+  }
+  static void expect_error(const std::vector<std::string>& arguments, int exit_code, std::string_view part) {
+    const CommandResult result = holdfast(arguments);
+    std::string command;
+    for (const std::string& argument : arguments) command += argument + " ";
+    EXPECT_EQ(result.exit_code, exit_code) << command << "\n" << result.err;
+    EXPECT_TRUE(result.is_one_error_line()) << command << "\n" << result.err;
+    EXPECT_NE(result.err.find(part), std::string::npos) << command << "\nno '" << part << "' in " << result.err;
+    EXPECT_EQ(result.out, "") << command;
+  }
+  void expect_import_error(const std::string& name, std::string_view bytes, std::string_view part) {
+    expect_error({"import", store_, "points", write_file(folder_ / name, bytes)}, 4, part);
+  }
+  [[nodiscard]] std::uint64_t points() const {
+    const CommandResult result = holdfast({"info", store_, "points", "--json"});
+    return result.exit_code == 0 ? result.json()["points"].get<std::uint64_t>() : 0;
+  }
+
+  TempDir folder_;
+  std::string store_ = folder_ / "store";
+};
+
+TEST_F(BadInput, ImportFilesThatAreWrong) {
+  const std::string good = read_file(folder_ / "good.fbin");
+  expect_error({"import", store_, "points", folder_ / "none.npy"}, 4, "cannot open");
+  expect_import_error("cut.fbin", std::string_view(good).substr(0, good.size() - 3), "truncated");
+  expect_import_error("magic.npy", good, "does not begin like an npy file");
+  expect_import_error("text.hdf5", "text", "no readable HDF5 file");
+  expect_import_error("x.csv", "1,2,3,4", "--format");
+  EXPECT_EQ(points(), 10U);
+}
+
+TEST_F(BadInput, BadFilesLeaveNoStoreBehind) {
+  const std::string store = folder_ / "fresh";
+  expect_error({"import", store, "points", write_file(folder_ / "cut.npy", "\x93NUMPY"), "--create"}, 4, "too short");
+  EXPECT_FALSE(std::filesystem::exists(store));
+}
+
+TEST_F(BadInput, OtherDimension) {
+  const std::string wide = write_file(folder_ / "wide.fbin", bin_bytes<float>(random_rows(3, 5, kSeed)));
+  expect_error({"import", store_, "points", wide}, 2, "have 5 components, those of 'points' have 4");
+  expect_error({"search", store_, "points", "--file", wide}, 4, "have 5 components");
+  expect_error({"search", store_, "points", "--vector", "1,2,3"}, 2, "has 3 components, those of 'points' have 4");
+  expect_error({"bench", store_, "points", "--queries", wide}, 4, "have 5 components");
+  EXPECT_EQ(points(), 10U);
+}
+
+TEST_F(BadInput, RowsThatAreNotFiniteEndTheImportAfterTheRowsBefore) {
+  Rows rows = random_rows(30, 4, kSeed);
+  rows[20][1] = std::numeric_limits<float>::quiet_NaN();
+  const std::string path = write_file(folder_ / "nan.fbin", bin_bytes<float>(rows));
+  expect_error({"import", store_, path, "--first-id", "1000", "--batch", "7"}, 4, "row 20 holds NaN in component 1");
+  EXPECT_EQ(points(), 30U);  // 10 and the 20 before the bad one
+  EXPECT_EQ(holdfast({"get", store_, "1019"}).exit_code, 0);
+  EXPECT_EQ(holdfast({"get", store_, "1020"}).exit_code, 1);
+}
+
+TEST_F(BadInput, ZeroVectorsUnderCosineNameTheRow) {
+  Rows rows = random_rows(5, 4, kSeed);
+  rows[3] = {0, 0, 0, 0};
+  const std::string path = write_file(folder_ / "zero.fbin", bin_bytes<float>(rows));
+  expect_error({"import", store_, "angles", path, "--create", "--metric", "cosine"}, 4, "row 3 is a zero vector");
+}
+
+TEST_F(BadInput, LinesThatAreWrong) {
+  const std::string good = "{\"id\":50,\"vector\":[1,2,3,4]}\n";
+  expect_import_error("a.jsonl", good + "{\"id\":51,\"vector\":[1,2,3,\n", "line 2: is no valid JSON");
+  expect_import_error("b.jsonl", good + "{\"id\":51,\"vector\":[1,2,3,\"4\"]}\n", "line 2: its vector holds a string");
+  expect_import_error("c.jsonl", good + "{\"id\":-5,\"vector\":[1,2,3,4]}\n", "line 2: its id");
+  expect_import_error("d.jsonl", good + "{\"vector\":[1,2,3,4]}\n", "line 2: has no member 'id'");
+  expect_import_error("e.jsonl", good + "{\"id\":5,\"vector\":[1,2,3,4],\"payload\":[]}\n", "line 2: its payload");
+  expect_import_error("f.jsonl", good + "{\"id\":5,\"vector\":[1,2,3]}\n", "line 2: its vector has 3 components");
+  EXPECT_EQ(points(), 11U);  // line 1 of each file is the same point
+}
+
+TEST_F(BadInput, RepeatedIdsInOneFileLastLineWins) {
+  const std::string path = write_file(folder_ / "twice.jsonl",
+                                      "{\"id\":70,\"vector\":[1,1,1,1]}\n{\"id\":71,\"vector\":[2,2,2,2]}\n"
+                                      "{\"id\":70,\"vector\":[3,3,3,3]}\n");
+  ASSERT_EQ(holdfast({"import", store_, path}).exit_code, 0);
+  EXPECT_EQ(points(), 12U);
+  EXPECT_EQ(holdfast({"get", store_, "70", "--json"}).json()["vector"], Json({3, 3, 3, 3}));
+}
+
+TEST_F(BadInput, CollectionsAndPoints) {
+  expect_error({"search", store_, "nothing", "--vector", "1,2,3,4"}, 1, "there is no collection 'nothing'");
+  expect_error({"info", store_, "nothing"}, 1, "there are points");
+  expect_error({"get", store_, "nothing", "17"}, 2, "'nothing' is no point id");
+  expect_error({"get", store_, "points"}, 2, "no id is given");
+  expect_error({"search", store_, "--id", "12345"}, 1, "there is no point 12345");
+  expect_error({"search", store_, "--id", "x"}, 2, "'x' is no point id");
+  expect_error({"create", store_, "points", "--dim", "4"}, 3, "points");
+  expect_error({"create", store_, ".hidden", "--dim", "4"}, 2, ".hidden");
+  expect_error({"log", store_, "nothing"}, 1, "there is no collection 'nothing'");
+  expect_error({"verify", store_, "nothing"}, 2, "there is no collection 'nothing'");
+  ASSERT_EQ(holdfast({"create", store_, "second", "--dim", "4"}).exit_code, 0);
+  expect_error({"search", store_, "--vector", "1,2,3,4"}, 2, "name one of points, second");
+  expect_error({"log", store_}, 1, "which collection is meant");
+  expect_error({"import", store_, "points", folder_ / "good.fbin", "--create", "--metric", "cosine"}, 2, "by l2");
+}
+
+TEST_F(BadInput, NumbersOutOfRange) {
+  const std::vector<std::string> search{"search", store_, "--vector", "1,2,3,4"};
+  const auto with = [&](const char* option, const char* value) {
+    std::vector<std::string> arguments = search;
+    arguments.insert(arguments.end(), {option, value});
+    return arguments;
+  };
+  expect_error(with("--k", "0"), 2, "--k 0 is out of range");
+  expect_error(with("--k", "65537"), 2, "--k 65537 is out of range");
+  expect_error(with("--k", "99999999999999999999"), 2, "--k");
+  expect_error(with("--k", "-1"), 2, "--k");
+  expect_error(with("--ef", "0"), 2, "--ef 0 is out of range");
+  expect_error(with("--ef", "65537"), 2, "--ef 65537 is out of range");
+  expect_error({"bench", store_, "--ef", "10,0"}, 2, "--ef 0 is out of range");
+  expect_error({"bench", store_, "--threads", "0"}, 2, "--threads 0 is out of range");
+  expect_error({"create", store_, "x", "--dim", "0"}, 2, "--dim 0 is out of range");
+  expect_error({"create", store_, "x", "--dim", "65537"}, 2, "--dim 65537");
+  expect_error({"create", store_, "x", "--dim", "4", "--m", "1"}, 2, "--m 1");
+  expect_error({"create", store_, "x", "--dim", "4", "--metric", "manhattan"}, 2, "is no metric");
+  expect_error({"import", store_, folder_ / "good.fbin", "--batch", "0"}, 2, "--batch 0");
+  expect_error({"import", store_, folder_ / "good.fbin", "--durability", "maybe"}, 2, "is no durability");
+  expect_error({"import", store_, folder_ / "good.fbin", "--first-id", "18446744073709551610"}, 4, "beyond 2^64");
+}
+
+TEST_F(BadInput, WrongUsage) {
+  expect_error({}, 2, "--help");
+  expect_error({"find"}, 2, "--help");
+  expect_error({"search"}, 2, "holdfast search --help");
+  expect_error({"search", store_, "--nonsense"}, 2, "nonsense");
+  expect_error({"search", store_}, 2, "one of --vector, --id and --file");
+  expect_error({"search", store_, "--id", "1", "--vector", "1,2,3,4"}, 2, "one of --vector, --id and --file");
+  expect_error({"search", store_, "--vector", "1,2,three,4"}, 2, "component 2");
+}
+
+TEST_F(BadInput, DirectoriesThatAreNoStore) {
+  std::filesystem::create_directory(folder_ / "photos");
+  write_file(folder_ / "photos/cat.jpg", "meow");
+  expect_error({"info", folder_ / "photos"}, 3, "photos");
+  expect_error({"info", folder_ / "missing"}, 3, "missing");
+  expect_error({"info", folder_ / "good.fbin"}, 3, "good.fbin");
+  expect_error({"create", folder_ / "photos", "x", "--dim", "4"}, 3, "photos");
+  expect_error({"verify", folder_ / "photos"}, 2, "photos");
+  expect_error({"log", folder_ / "photos", "points"}, 3, "photos");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "missing"));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_ / "photos"), {}), 1);
+}
+
+TEST_F(BadInput, StoreInUse) {
+  OpenOptions options;
+  options.create_if_missing = false;
+  const Result<Database> holder = Database::open(store_, options);
+  ASSERT_TRUE(holder.ok()) << holder.status().to_string();
+  for (const char* command : {"info", "list", "checkpoint"})
+    expect_error({command, store_}, 3, std::to_string(getpid()));
+  expect_error({"get", store_, "1"}, 3, "close the other process");
+  expect_error({"verify", store_}, 2, std::to_string(getpid()));
+}
+
+}  // namespace
+}  // namespace holdfast::cli::test
