@@ -300,7 +300,9 @@ Status dump_collection_log(os::FileSystem& fs, const std::string& path, std::str
                            const std::function<bool(const LogEntry&)>& visit) {
   HF_ASSIGN(const LockedStore locked, lock_store(fs, path));
   const auto& known = locked.catalog.collections;
-  const auto entry = std::find_if(known.begin(), known.end(), [&](const auto& one) { return one.name == collection; });
+  const bool any = collection.empty() && known.size() == 1;
+  const auto entry =
+      std::find_if(known.begin(), known.end(), [&](const auto& one) { return any || one.name == collection; });
   if (entry == known.end()) return no_such_collection(collection);
 
   storage::ReadLogOptions options;
