@@ -56,7 +56,7 @@ class WalWriter::Impl {
     const Lsn last = end().lsn;
     if (last == synced_lsn()) return {};
     // Power fails here: the group may be there whole, in part or not at all; nobody was told that it is there.
-    if (Status synced = current_.file->sync(); !synced.ok()) return poison(std::move(synced));
+    if (Status synced = current_.file->sync(); !synced.ok()) return poison(synced.with_context(current_.path));
     const MutexLock lock(mutex_);
     synced_lsn_ = last;
     ++stats_.syncs;
@@ -131,7 +131,7 @@ class WalWriter::Impl {
     // Power fails here or during the write: any subset of the sectors. The frame after the last whole one fails its
     // checksum or its chain, and no later frame claims that it was synced.
     if (Status written = current_.file->write_at(offset_, buffer_); !written.ok()) {
-      return roll_back(std::move(written));
+      return roll_back(written.with_context(current_.path));
     }
     offset_ += bytes;
     last_is_mark_ = type == FrameType::mark;
