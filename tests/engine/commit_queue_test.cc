@@ -42,7 +42,9 @@ TEST(CommitQueue, an_exclusive_request_leads_a_group_of_its_own) {
   std::vector<std::size_t> groups;  // guarded by leadership
   const auto work = [&](std::span<CommitRequest* const> group) {
     for (const CommitRequest* request : group) {
-      if (request->exclusive) EXPECT_EQ(group.size(), 1u);
+      if (request->exclusive) {
+        EXPECT_EQ(group.size(), 1u);
+      }
     }
     groups.push_back(group.size());
     entered = true;

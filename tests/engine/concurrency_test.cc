@@ -53,7 +53,9 @@ TEST_F(ConcurrencyTest, snapshots_are_atomic_and_frozen_while_everything_runs) {
       for (std::uint64_t j = 0; j < kGroup; ++j) {
         const auto point = snapshot.get(key * kGroup + j);
         const std::string found = point.ok() ? point->payload : "missing";
-        if (j > 0) EXPECT_EQ(found, payload) << "a batch was seen in part";
+        if (j > 0) {
+          EXPECT_EQ(found, payload) << "a batch was seen in part";
+        }
         payload = found;
       }
       EXPECT_EQ(snapshot.size() % kGroup, 0u);

@@ -33,7 +33,9 @@ class RecoveryTest : public SimStore {
   void expect_whole(Collection c) {
     EXPECT_EQ(c.snapshot().size(), 84u);
     for (std::uint64_t id = 0; id < 85; ++id) {
-      if (id != 7) EXPECT_TRUE(holds(c, id, id));
+      if (id != 7) {
+        EXPECT_TRUE(holds(c, id, id));
+      }
     }
     EXPECT_TRUE(missing(c, 7));
     HF_EXPECT_OK(put(c, 1000, 1000));
