@@ -40,7 +40,7 @@ Outcome run(std::uint64_t seed, const std::function<void(SimFileSystem&)>& plan)
       const Status status = log.step(random);
       if (!status.ok() && outcome.first_failure.ok()) {
         outcome.first_failure = status;
-        acknowledged_at_failure = model.acknowledged;
+        acknowledged_at_failure = std::max(model.acknowledged, log.writer().synced_lsn());
       }
     }
     log.sync().ignore();
@@ -61,7 +61,10 @@ Outcome run(std::uint64_t seed, const std::function<void(SimFileSystem&)>& plan)
 
 std::vector<CallKind> calls_of(std::uint64_t seed) {
   std::vector<CallKind> kinds;
-  run(seed, [&](SimFileSystem& fs) { fs.on_call([&](const testing::CallInfo& call) { kinds.push_back(call.kind); }); });
+  run(seed, [&](SimFileSystem& fs) {
+    kinds.resize(fs.calls());  // those that made the directory
+    fs.on_call([&](const testing::CallInfo& call) { kinds.push_back(call.kind); });
+  });
   return kinds;
 }
 
