@@ -3,6 +3,7 @@
 //   kill_worker <store> <seed> <event pipe>
 //
 // The seed decides everything: options, batches, and after how many batches it closes by itself if nobody kills it.
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -51,10 +52,26 @@ class Worker {
       tell({.kind = Kind::write_begins, .thread = thread, .number = number});
       require(collection_.write(batch, options).status(), "write");
       tell({.kind = Kind::write_acknowledged, .thread = thread, .number = number});
-      written_.fetch_add(1, std::memory_order_relaxed);
+      progress();
       if (random.below(200) == 0) require(collection_.flush(), "flush");
     }
     writers_done_.fetch_add(1, std::memory_order_release);  // pairs with writing()
+    progress();
+  }
+
+  void progress() noexcept {
+    written_.fetch_add(1, std::memory_order_release);  // pairs with written()
+    written_.notify_all();
+  }
+  [[nodiscard]] std::uint64_t written() const noexcept {
+    return written_.load(std::memory_order_acquire);  // pairs with progress()
+  }
+  /// Returns once so many batches are written, or the writers are done: the last of them counts itself done before it
+  /// makes progress for the last time, so nobody waits for a change that does not come.
+  void wait_until_written(std::uint64_t count) const noexcept {
+    for (std::uint64_t now = written(); now < count && writing(); now = written()) {
+      written_.wait(now, std::memory_order_acquire);  // pairs with progress()
+    }
   }
 
   [[nodiscard]] bool writing() const noexcept {
@@ -64,16 +81,12 @@ class Worker {
   /// Checkpoints on demand, besides those of the background.
   void checkpoint() {
     SeededRandom random(mix64(seed_ ^ 0xC4EC));
-    std::uint64_t next = random.below(200);
+    wait_until_written(random.below(200));
     while (writing()) {
-      if (written_.load(std::memory_order_relaxed) < next) {
-        std::this_thread::yield();
-        continue;
-      }
       tell({.kind = Kind::checkpoint_begins});
       require(collection_.checkpoint(), "checkpoint");
       tell({.kind = Kind::checkpoint_ends});
-      next = written_.load(std::memory_order_relaxed) + random.below(600);
+      wait_until_written(written() + random.below(600));
     }
   }
 
@@ -86,8 +99,7 @@ class Worker {
       const SearchOptions options{.k = 20, .with_payload = true, .exact = random.below(2) == 0};
       auto before = snapshot.search(query, options);
       require(before.status(), "search");
-      const std::uint64_t until = written_.load(std::memory_order_relaxed) + random.below(100);
-      while (writing() && written_.load(std::memory_order_relaxed) < until) std::this_thread::yield();
+      wait_until_written(written() + random.below(100));
       auto after = snapshot.search(query, options);
       require(after.status(), "search");
       const bool same =
