@@ -37,12 +37,22 @@ Result<bool> holds_other_things(os::FileSystem& fs, const std::string& path) {
   });
 }
 
+bool is_file(os::FileSystem& fs, const std::string& path) {
+  const auto siblings = fs.list(os::parent(path));
+  return siblings.ok() && std::any_of(siblings->begin(), siblings->end(), [&](const os::DirectoryEntry& entry) {
+           return !entry.is_directory && os::join(os::parent(path), entry.name) == path;
+         });
+}
+
 /// Makes sure that `path` is a store or a place where one may be made. Returns whether the catalog is there.
 Result<bool> inspect_place(os::FileSystem& fs, const std::string& path, bool create_if_missing) {
   HF_ASSIGN(const bool exists, fs.exists(path));
   if (exists) {
     auto other = holds_other_things(fs, path);
-    if (!other.ok()) return Status(StatusCode::not_a_store, path + " is no directory: " + other.status().to_string());
+    if (!other.ok() && is_file(fs, path)) {
+      return Status(StatusCode::not_a_store, path + " is no directory: " + other.status().to_string());
+    }
+    HF_TRY(other.status());
     HF_ASSIGN(const bool catalog, fs.exists(os::join(path, storage::kCatalogFile)));
     if (catalog) return true;
     if (*other) {
@@ -54,10 +64,9 @@ Result<bool> inspect_place(os::FileSystem& fs, const std::string& path, bool cre
   if (!create_if_missing) {
     return Status(StatusCode::not_a_store, "there is no store at " + path + "; create one first");
   }
-  if (!exists) {
-    HF_TRY(fs.create_directory(path));
-    HF_TRY(fs.sync_directory(os::parent(path)));
-  }
+  if (!exists) HF_TRY(fs.create_directory(path));
+  // Also if it exists: an earlier attempt may have failed, or been killed, before this sync.
+  HF_TRY(fs.sync_directory(os::parent(path)));
   return false;
 }
 
@@ -74,9 +83,13 @@ Result<std::shared_ptr<DatabaseState>> DatabaseState::open(const std::string& pa
   HF_TRY(validate_options(options.open));
   HF_TRY(simd::kernels_error());
   os::FileSystem& fs = *options.fs;
-  HF_ASSIGN(const bool is_store, inspect_place(fs, path, options.open.create_if_missing));
+  HF_ASSIGN(bool is_store, inspect_place(fs, path, options.open.create_if_missing));
   std::shared_ptr<DatabaseState> state(new DatabaseState(path, options));
   HF_ASSIGN(state->lock_, fs.lock(os::join(path, storage::kLockFile)));
+  if (!is_store) {
+    // Another process may have made the store, and closed it, before we got the lock.
+    HF_ASSIGN(is_store, fs.exists(os::join(path, storage::kCatalogFile)));
+  }
   {
     MutexLock lock(state->mutex_);
     if (is_store) {
