@@ -52,11 +52,13 @@ std::string difference(const VersionRef& expected, const VersionRef& found) {
   return expected->markers == found->markers ? "" : "markers differ";
 }
 
-ModelCollection::ModelCollection(VersionRef current)
-    : current_(std::move(current)), after_kill_{current_}, after_power_loss_{current_} {}
+ModelCollection::ModelCollection(VersionRef current) : current_(std::move(current)), acknowledged_{current_} {}
 
 std::vector<VersionRef> ModelCollection::possible(Loss loss) const {
-  std::vector<VersionRef> versions = loss == Loss::power ? after_power_loss_ : after_kill_;
+  std::vector<VersionRef> versions;
+  if (loss == Loss::power) versions = acknowledged_;
+  if (loss == Loss::process) versions.push_back(current_);
+  versions.insert(versions.end(), unknown_.begin(), unknown_.end());
   if (in_flight_) versions.push_back(next_);
   return versions;
 }
@@ -69,9 +71,10 @@ void ModelCollection::begin(VersionRef next) {
 void ModelCollection::acknowledge(bool durable) {
   current_ = std::exchange(next_, nullptr);
   in_flight_ = false;
-  after_kill_ = {current_};
-  if (durable) after_power_loss_.clear();
-  after_power_loss_.push_back(current_);
+  if (durable) acknowledged_.clear();
+  acknowledged_.push_back(current_);
+  // A failed attempt was written over by this one. Until this one is durable, the disk may still hold the attempt.
+  if (durable) unknown_.clear();
 }
 
 void ModelCollection::refuse() {
@@ -80,12 +83,11 @@ void ModelCollection::refuse() {
 }
 
 void ModelCollection::leave_unknown() {
-  after_kill_.push_back(next_);
-  after_power_loss_.push_back(std::exchange(next_, nullptr));
+  unknown_.push_back(std::exchange(next_, nullptr));
   in_flight_ = false;
 }
 
-void ModelCollection::make_durable() { after_power_loss_ = {current_}; }
+void ModelCollection::make_durable() { acknowledged_ = {current_}; }
 
 void ModelCollection::settle(VersionRef found) { *this = ModelCollection(std::move(found)); }
 

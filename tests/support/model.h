@@ -59,7 +59,7 @@ class ModelCollection {
   void refuse();
   /// It failed; a crash may bring it to light all the same.
   void leave_unknown();
-  /// A barrier: everything acknowledged is durable.
+  /// A barrier: everything acknowledged is durable. What is unknown stays so until the next acknowledgement.
   void make_durable();
   /// The store was reopened and holds this.
   void settle(VersionRef found);
@@ -68,8 +68,8 @@ class ModelCollection {
   VersionRef current_;
   VersionRef next_;
   bool in_flight_ = false;
-  std::vector<VersionRef> after_kill_;
-  std::vector<VersionRef> after_power_loss_;
+  std::vector<VersionRef> acknowledged_;  ///< since the last barrier, oldest first; the last one is current_
+  std::vector<VersionRef> unknown_;       ///< outcomes of failed operations since the last acknowledgement
 };
 
 /// By name of collection.
