@@ -178,9 +178,13 @@ TEST_F(RecoveryTest, left_overs_of_interrupted_work_are_removed) {
 TEST_F(RecoveryTest, opening_twice_is_opening_once) {
   make_store();
   for (int round = 0; round < 3; ++round) {
-    Database db = reopen().value();
-    EXPECT_EQ(db.collection("c")->snapshot().size(), 84u);
-    disk_ = disk_->crash(CrashPolicy::lose_all());
+    std::unique_ptr<SimFileSystem> crashed;
+    {
+      Database db = reopen().value();
+      EXPECT_EQ(db.collection("c")->snapshot().size(), 84u);
+      crashed = disk_->crash(CrashPolicy::lose_all());
+    }
+    disk_ = std::move(crashed);
   }
   Database db = reopen().value();
   expect_whole(db.collection("c").value());
