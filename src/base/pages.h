@@ -23,6 +23,12 @@ class Pages {
     return *this;
   }
 
+  /// Gives the memory up: nobody unmaps it any more.
+  std::byte* release() noexcept {
+    bytes_ = 0;
+    return std::exchange(data_, nullptr);
+  }
+
   [[nodiscard]] std::byte* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t size() const noexcept { return bytes_; }
   [[nodiscard]] bool empty() const noexcept { return data_ == nullptr; }

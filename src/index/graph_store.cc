@@ -14,7 +14,7 @@ void release_chain_head(NeighborList* head) noexcept {
 
 }  // namespace
 
-void release_list(NeighborList* list) noexcept { ::operator delete(list); }
+void release_list(NeighborList* list) noexcept { free_list(list); }
 
 GraphStore::GraphStore(const VectorTable& table, GraphParams parameters)
     : vectors_(table),

@@ -124,7 +124,7 @@ void Insertion::choose_for(std::size_t member, WalkScratch& scratch, SelectScrat
   Candidate nearest;
   if (top >= 0) {
     nearest = {query.distance(vectors.row(base_.entry)), base_.entry};
-    nearest = descend(walk, nearest, top, std::min(node.level, top), scratch);
+    nearest = descend(walk, nearest, top, std::min(node.level, top));
   }
   CandidatePool& pool = scratch.pool;
   for (int level = node.level; level >= 0; --level) {

@@ -33,7 +33,7 @@ void search_graph(const Graph& graph, const GraphRoot& root, const Query& query,
   const Walk walk{store, root.epoch, aligned};
   ef = std::max(ef, k);
   const Candidate entry{aligned.distance(store.vectors().row(root.entry)), root.entry};
-  const Candidate start = descend(walk, entry, static_cast<int>(root.levels) - 1, 0, scratch);
+  const Candidate start = descend(walk, entry, static_cast<int>(root.levels) - 1, 0);
   if (visibility.visible == nullptr && ef <= kWidePool) {
     beam_search(walk, start, 0, ef, Ties::older_first, scratch);
     const std::size_t count = std::min<std::size_t>(k, scratch.pool.size());

@@ -8,11 +8,12 @@ namespace {
 
 constexpr std::size_t kLine = 64;
 constexpr std::size_t kLinesAhead = 16;  ///< of a row; the rest is left to the processor's own prefetcher
+constexpr int kIntoSecondLevel = 2;      ///< cache for rows: a few of them would fill the first
 
 void prefetch_row(const float* row, std::size_t stride) noexcept {
   const auto* const line = reinterpret_cast<const char*>(row);
   const std::size_t bytes = std::min(stride, kLinesAhead * kLine);
-  for (std::size_t at = 0; at < bytes; at += kLine) __builtin_prefetch(line + at);
+  for (std::size_t at = 0; at < bytes; at += kLine) __builtin_prefetch(line + at, 0, kIntoSecondLevel);
 }
 
 /// Distances of `slots`, four at a time, the rows of the next four on their way from memory; `use(slot, distance)` in
@@ -51,7 +52,7 @@ std::size_t gather(const Walk& walk, Slot slot, int level, WalkScratch& scratch)
 
 }  // namespace
 
-Candidate descend(const Walk& walk, Candidate start, int from, int to, WalkScratch& scratch) {
+Candidate descend(const Walk& walk, Candidate start, int from, int to) {
   Candidate best = start;
   for (int level = from; level > to; --level) {
     for (bool moved = true; moved;) {
@@ -66,7 +67,6 @@ Candidate descend(const Walk& walk, Candidate start, int from, int to, WalkScrat
       });
     }
   }
-  (void)scratch;
   return best;
 }
 
@@ -82,7 +82,9 @@ void beam_search(const Walk& walk, Candidate start, int level, std::uint32_t ef,
     if (CandidateKey next = 0; level == 0 && pool.peek(next)) walk.graph.prefetch_list(slot_of(next, ties));
     score(walk, scratch.fresh.data(), count, [&](Slot slot, float distance) {
       const CandidateKey candidate = make_key(distance, slot, ties);
-      if (candidate < pool.limit()) pool.insert(candidate);
+      if (candidate >= pool.limit()) return;
+      pool.insert(candidate);
+      if (level == 0) walk.graph.prefetch_head(slot);
     });
   }
 }

@@ -30,7 +30,7 @@ struct Walk {
 };
 
 /// From `start` through levels `from`..`to` + 1 to the nearest node by steps to ever nearer neighbors (ef = 1).
-[[nodiscard]] Candidate descend(const Walk& walk, Candidate start, int from, int to, WalkScratch& scratch);
+[[nodiscard]] Candidate descend(const Walk& walk, Candidate start, int from, int to);
 
 /// Beam search at one level from `start`; the best `ef` nodes end up in scratch.pool, nearest first.
 void beam_search(const Walk& walk, Candidate start, int level, std::uint32_t ef, Ties ties, WalkScratch& scratch);

@@ -8,6 +8,7 @@
 
 #include "base/ids.h"
 #include "index/graph.h"
+#include "index/list_memory.h"
 #include "index/version_chain.h"
 
 namespace holdfast::index {
@@ -25,14 +26,14 @@ struct NeighborList {
 };
 static_assert(sizeof(NeighborList) == 24 && alignof(NeighborList) >= alignof(Slot));
 
-/// What a list of `count` links takes from the heap (malloc: 8 bytes of header, multiples of 16).
+/// What a list of `count` links takes.
 [[nodiscard]] inline std::uint32_t list_bytes(std::uint32_t count) noexcept {
-  return static_cast<std::uint32_t>((sizeof(NeighborList) + count * sizeof(Slot) + 8 + 15) / 16 * 16);
+  return static_cast<std::uint32_t>(list_block_bytes(sizeof(NeighborList) + count * sizeof(Slot)));
 }
 
 /// A list with room for `count` links, which the caller fills. Null if memory is short.
 [[nodiscard]] inline NeighborList* new_list(NeighborList* prev, GraphEpoch epoch, std::uint32_t count) noexcept {
-  void* const at = ::operator new(sizeof(NeighborList) + count * sizeof(Slot), std::nothrow);
+  void* const at = allocate_list(sizeof(NeighborList) + count * sizeof(Slot));
   return at == nullptr ? nullptr : new (at) NeighborList{prev, epoch, count, 0};
 }
 
@@ -49,6 +50,7 @@ struct UpperNode {
 };
 static_assert(sizeof(UpperNode) % alignof(NeighborList*) == 0);
 
+/// From malloc: 8 bytes of header, multiples of 16.
 [[nodiscard]] inline std::uint32_t upper_bytes(std::uint32_t level) noexcept {
   return static_cast<std::uint32_t>((sizeof(UpperNode) + level * sizeof(NeighborList*) + 8 + 15) / 16 * 16);
 }
