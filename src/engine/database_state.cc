@@ -218,6 +218,7 @@ Status DatabaseState::drop(std::string_view name) {
     CollectionState& state = *open->second;
     run_exclusive(state, [&]() -> Status {
       state.close_for_writing({StatusCode::closed, "collection '" + state.name + "' was dropped"});
+      state.wal->close();
       return {};
     }).ignore();  // cannot fail
     MutexLock no_checkpoint(state.checkpoint_mutex);
@@ -246,12 +247,14 @@ namespace {
 /// The last checkpoint, or at least a mark, so that the next open is short and knows that nothing is missing.
 Status close_collection(CollectionState& state) {
   Status status = state.write_error();
-  if (status.code() == StatusCode::read_only) return status;  // poisoned: touch nothing
-  if (state.options.open.checkpoint_on_close) status = checkpoint(state);
+  const bool poisoned = !status.ok();
+  if (!poisoned && state.options.open.checkpoint_on_close) status = checkpoint(state);
   const Status marked = run_exclusive(state, [&]() -> Status {
     const bool covered = state.checkpoint_lsn.load(std::memory_order_relaxed) == state.wal->end().lsn;
-    Status last = covered || state.wal->stats().frames == 0 ? Status() : state.wal->mark();
+    const bool needs_mark = !poisoned && !covered && state.wal->stats().frames > 0;
+    Status last = needs_mark ? state.wal->mark() : Status();
     state.close_for_writing(closed_error());
+    state.wal->close();  // a handle may outlive us; the directory belongs to whoever opens it next
     return last;
   });
   return status.ok() ? marked : status;

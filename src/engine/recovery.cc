@@ -100,6 +100,7 @@ storage::ReadLogOptions log_options(const RecoveryRequest& request, const storag
   options.directory = os::join(request.directory, storage::kWalDirectory);
   options.collection = request.uuid;
   options.after = manifest.lsn;
+  options.check_below = request.change_nothing;  // verify reads all that is there
   options.base = {manifest.lsn, manifest.log_checksum};
   options.proven = proven;
   return options;
@@ -209,7 +210,7 @@ Result<std::shared_ptr<CollectionState>> recover(const RecoveryRequest& request)
   } else {
     HF_TRY(make_writable(*state, generations, options, tail));
   }
-  storage::WalOptions wal{options.directory, request.uuid, request.options.open.log_segment_bytes};
+  storage::WalOptions wal{options.directory, request.uuid, request.options.open.log_segment_bytes, tail.ends_with_mark};
   state->wal = std::make_unique<storage::WalWriter>(state->fs, std::move(wal), tail.end);
   state->log_bytes_at_open.store(tail.bytes, std::memory_order_relaxed);
   state->report.replay_ms = ms_since(replay_start);

@@ -67,6 +67,7 @@ class LogReader {
       }
       return finish();
     }
+    if (!options_.check_below) skip_below();
     HF_TRY(check_beginning());
     for (std::size_t i = 0; i < segments_.size() && !stopped_; ++i) HF_TRY(read_segment(i));
     return finish();
@@ -91,6 +92,14 @@ class LogReader {
       if (segment.first_lsn > 0) tail_.proven = std::max(tail_.proven, segment.first_lsn - 1);
     }
     return {};
+  }
+
+  /// Segment i ends where its successor begins (R3), so names tell which ones end at or below the checkpoint. The header
+  /// of the first one that is left says what came before it, and is compared with the checkpoint's end.
+  void skip_below() {
+    std::size_t first = 0;
+    while (first + 1 < segments_.size() && segments_[first + 1].first_lsn <= options_.after + 1) ++first;
+    segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(first));
   }
 
   Status read_header(Segment& segment) {

@@ -41,13 +41,15 @@ Status copy_last_segment(os::FileSystem& fs, const ReadLogOptions& options, cons
   header.file_bytes = align_up(tail.valid_bytes, kBlockBytes);
   encode_segment_header(header, sector);
 
-  SegmentFile copy;
-  HF_TRY(make_zero_filled(fs, os::join(options.directory, kSealedCopyFile), header.file_bytes, copy).status);
-  HF_TRY(copy.file->write_at(0, sector));
-  HF_TRY(copy_frames(*found, *copy.file, tail.valid_bytes));
-  HF_TRY(copy.file->sync());
+  const std::string copy_path = os::join(options.directory, kSealedCopyFile);
+  if (Status removed = fs.remove(copy_path); !removed.ok() && removed.code() != StatusCode::not_found) return removed;
+  HF_ASSIGN(const auto copy, fs.create(copy_path));
+  HF_TRY(copy->write_at(0, sector));
+  HF_TRY(copy_frames(*found, *copy, tail.valid_bytes));
+  HF_TRY(copy->truncate(header.file_bytes));  // zeros to the end of the group
+  HF_TRY(copy->sync());
   // Power fails here: the log as it was found, and a temporary file.
-  HF_TRY(fs.rename(copy.path, path));
+  HF_TRY(fs.rename(copy_path, path));
   // Power fails here: the segment as it was found, or its copy; both hold the same frames up to the same end, and what
   // the found one holds behind that was judged not to be acknowledged, and will be again.
   return fs.sync_directory(options.directory);

@@ -31,9 +31,7 @@ class WalWriter::Impl {
         end_(end),
         synced_lsn_(end.lsn) {}
 
-  ~Impl() {
-    if (ready_.file) fs_.remove(ready_.path).ignore();  // garbage if it stays: the next open removes it
-  }
+  ~Impl() { close(); }
 
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -96,6 +94,15 @@ class WalWriter::Impl {
     if (status.ok()) ready_ = std::move(made);
     next_free_.notify_all();
     return status;
+  }
+
+  void close() {
+    current_ = {};
+    const MutexLock lock(mutex_);
+    while (next_busy_) next_free_.wait(mutex_);
+    if (ready_.file) fs_.remove(ready_.path).ignore();  // garbage if it stays: the next open removes it
+    ready_ = {};
+    if (error_.ok()) error_ = Status(StatusCode::closed, "the log is closed");
   }
 
   bool wants_next() const {
@@ -300,6 +307,7 @@ Status WalWriter::sync() { return impl_->sync(); }
 Status WalWriter::roll() { return impl_->roll(); }
 Status WalWriter::mark() { return impl_->mark(); }
 Status WalWriter::prepare_next() { return impl_->prepare_next(); }
+void WalWriter::close() { impl_->close(); }
 bool WalWriter::wants_next() const { return impl_->wants_next(); }
 LogEnd WalWriter::end() const { return impl_->end(); }
 Lsn WalWriter::synced_lsn() const { return impl_->synced_lsn(); }

@@ -47,7 +47,7 @@ class WalWriter {
   /// (or prepare_next) makes the segment, so that opening a store stays cheap. REQUIRES that seal_tail accepted the log
   /// that was found, if any.
   WalWriter(os::FileSystem& fs, WalOptions options, LogEnd end);
-  /// Syncs nothing; removes the segment made ahead. REQUIRES that no call is under way.
+  /// Syncs nothing; as close(). REQUIRES that no call is under way.
   ~WalWriter();
   WalWriter(const WalWriter&) = delete;
   WalWriter& operator=(const WalWriter&) = delete;
@@ -66,6 +66,10 @@ class WalWriter {
   Status prepare_next();
   /// The current segment is half full and nobody has made the next one.
   [[nodiscard]] bool wants_next() const;
+
+  /// Lets go of the directory: removes the segment made ahead and closes the files; every later call but the getters
+  /// fails with `closed`. Whoever opens the log next is not disturbed by this object any more.
+  void close();
 
   [[nodiscard]] LogEnd end() const;
   [[nodiscard]] Lsn synced_lsn() const;
