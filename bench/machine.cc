@@ -61,6 +61,12 @@ std::string now_utc() {
 
 }  // namespace
 
+double processor_seconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
 Memory resident_memory() {
   return {kilobytes("/proc/self/status", "RssAnon"),
           kilobytes("/proc/self/status", "RssFile") + kilobytes("/proc/self/status", "RssShmem")};

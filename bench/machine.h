@@ -22,6 +22,9 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+/// Processor time that this process has used, all threads together. Other programs hardly change it.
+[[nodiscard]] double processor_seconds();
+
 /// Resident memory of this process in bytes.
 struct Memory {
   std::uint64_t anonymous = 0;  ///< heap and stacks
