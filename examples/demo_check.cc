@@ -14,7 +14,8 @@ using holdfast::Status;
 using holdfast::StatusCode;
 
 Result<OpenStore> open_store(const Paths& paths) {
-  auto database = holdfast::Database::open(paths.store());
+  // Only ingest() makes a store: whoever asks or checks must not find an empty one where there was none.
+  auto database = holdfast::Database::open(paths.store(), {.create_if_missing = false});
   if (!database.ok()) return database.status();
   auto synsets = database->collection(kCollection);
   if (!synsets.ok()) return synsets.status();
