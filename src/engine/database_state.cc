@@ -212,7 +212,20 @@ Status DatabaseState::drop(std::string_view name) {
   const std::string directory = os::join(path_, storage::collection_directory_name(found->uuid));
   storage::Catalog next = catalog_;
   next.collections.erase(next.collections.begin() + (found - entries.begin()));
-  HF_TRY(write_catalog(next));
+  if (Status status = write_catalog(next); !status.ok()) {
+    // If the new catalog stands there, but its name may not be durable, the collection may be gone after a crash:
+    // nothing may be acknowledged into it.
+    const auto found_now = storage::read_catalog(*options_.fs, path_);
+    const bool untouched = found_now.ok() && found_now->generation == catalog_.generation;
+    const auto open = collections_.find(name);
+    if (!untouched && open != collections_.end()) {
+      run_exclusive(*open->second, [&]() -> Status {
+        open->second->poison(status.with_context("dropping it was interrupted"));
+        return {};
+      }).ignore();  // cannot fail
+    }
+    return status.with_context("dropping collection '" + std::string(name) + "'");
+  }
   // power fails here: the directory is garbage; removed at the next open
   if (const auto open = collections_.find(name); open != collections_.end()) {
     CollectionState& state = *open->second;
