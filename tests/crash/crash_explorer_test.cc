@@ -1,5 +1,6 @@
 // The write path, checkpoints and recovery with a crash at every call of random workloads (tests/crash/explorer.h).
-//   HOLDFAST_CRASH_STATES  states to explore in the main test (default 20,000; less under a sanitizer)
+//   HOLDFAST_CRASH_STATES  states to explore in the main test (default 20,000; less under a sanitizer); the others
+//                          explore a fifth of it
 //   HOLDFAST_CRASH_SEED    seed of the first workload (default 1)
 #include <gtest/gtest.h>
 
@@ -23,6 +24,7 @@ constexpr std::uint64_t kSlowdown = 1;
 constexpr std::uint64_t kSlowdown = 1;
 #endif
 
+std::uint64_t main_states() { return number_from_environment("HOLDFAST_CRASH_STATES", 20'000 / kSlowdown); }
 std::uint64_t first_seed() { return number_from_environment("HOLDFAST_CRASH_SEED", 1); }
 
 /// Explores workload after workload until `states` states are done; prints the figures.
@@ -42,20 +44,19 @@ void explore(const char* name, Explorer& explorer, std::uint64_t states) {
 }
 
 TEST(CrashExplorer, AcknowledgedWritesSurviveACrashAtEveryCall) {
-  const std::uint64_t states = number_from_environment("HOLDFAST_CRASH_STATES", 20'000 / kSlowdown);
   Explorer explorer({.shape = {}, .sample_percent = 30});
-  explore("sync", explorer, states);
+  explore("sync", explorer, main_states());
 }
 
 TEST(CrashExplorer, WeakDurabilityLosesOnlyASuffixOfWholeBatches) {
   Explorer explorer({.shape = {.weak_durability = true}, .sample_percent = 20});
-  explore("interval and none", explorer, 3'000 / kSlowdown);
+  explore("interval and none", explorer, main_states() / 5);
 }
 
 TEST(CrashExplorer, CrashesDuringRecoveryAreLikeOneCrash) {
   Explorer explorer(
       {.shape = {}, .random_states_per_call = 4, .sample_percent = 10, .recovery_sample = 8, .recovery_depth = 1});
-  explore("recovery, one deep", explorer, 4'000 / kSlowdown);
+  explore("recovery, one deep", explorer, main_states() / 5);
 }
 
 TEST(CrashExplorer, CrashesDuringRecoveryThreeDeep) {
@@ -64,7 +65,7 @@ TEST(CrashExplorer, CrashesDuringRecoveryThreeDeep) {
                      .sample_percent = 10,
                      .recovery_sample = 20,
                      .recovery_depth = 3});
-  explore("recovery, three deep", explorer, 4'000 / kSlowdown);
+  explore("recovery, three deep", explorer, main_states() / 5);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 //   - errors are typed as the API says (StoreDriver checks each);
 //   - with the fault gone the store opens on what is left, holds every acknowledged write, and takes new ones;
 //   - a disk that was full once goes on without a reopen.
+//   HOLDFAST_IO_WORKLOADS  workloads per test   HOLDFAST_CRASH_SEED  seed of the first one
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -113,6 +114,7 @@ class IoErrors {
 
 void fail_every_call(const std::vector<Fault>& faults, bool count_reads, std::uint64_t workloads) {
   const std::uint64_t first = number_from_environment("HOLDFAST_CRASH_SEED", 1);
+  workloads = number_from_environment("HOLDFAST_IO_WORKLOADS", workloads);
   std::uint64_t runs = 0, failures = 0;
   for (std::uint64_t seed = first; seed < first + workloads; ++seed) {
     // Without large payloads: they make the log grow, not the number of different calls.

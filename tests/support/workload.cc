@@ -52,14 +52,14 @@ class Generator {
     const std::uint64_t dice = random_.below(100);
     if (dice < 68) {
       fill(step, which);
-    } else if (dice < 80) {
+    } else if (dice < 79) {
       step.kind = Step::Kind::checkpoint;
-    } else if (dice < 89) {
+    } else if (dice < 87) {
       step.kind = Step::Kind::index;
-    } else if (dice < 96) {
+    } else if (dice < 94) {
       step.kind = Step::Kind::reopen;
       step.checkpoint_on_close = random_.below(2) == 0;
-    } else if (dice < 98) {
+    } else if (dice < 95) {
       step.kind = Step::Kind::flush;
     } else {
       step.kind = Step::Kind::drop;
