@@ -74,7 +74,7 @@ Status run(Arguments& arguments) {
 void add_delete(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("delete", "Delete points by id; ids that do not exist are no error");
-  arguments->at.add_to(*command, "ID", "[COLLECTION] ID...: numbers or UUIDs");
+  arguments->at.add_to(*command, "ID", "Numbers or UUIDs, after the collection if it is named");
   command->add_option("--durability", arguments->durability, "sync, interval or none")->capture_default_str();
   command->add_flag("--json", arguments->json, "One JSON object");
   command->footer("Example: holdfast delete ./store notes 17 18");

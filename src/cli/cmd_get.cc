@@ -80,7 +80,7 @@ int run(Arguments& arguments) {
 void add_get(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("get", "Print points by id");
-  arguments->at.add_to(*command, "ID", "[COLLECTION] ID...: numbers or UUIDs");
+  arguments->at.add_to(*command, "ID", "Numbers or UUIDs, after the collection if it is named");
   command->add_flag("--json", arguments->json, "One JSON object per line, vectors whole");
   command->add_flag("--full", arguments->full, "The whole vector in the table, too");
   command->footer("Example: holdfast get ./store notes 17 18 --json");

@@ -1,20 +1,35 @@
 #include "cli/interrupt.h"
 
 #include <csignal>
+#include <ctime>
 
 namespace holdfast::cli {
 namespace {
 
+// Written by the handler only. The first is read by the commands: sig_atomic_t, and no other data depends on it.
 volatile std::sig_atomic_t stop_requested = 0;
+volatile std::time_t requested_at = 0;
 
-extern "C" void request_stop(int) { stop_requested = 1; }
+extern "C" void request_stop(int number) {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);  // async-signal-safe
+  if (stop_requested == 0) {
+    requested_at = now.tv_sec;
+    stop_requested = 1;
+  } else if (now.tv_sec > requested_at + 1) {
+    std::signal(number, SIG_DFL);
+    std::raise(number);
+  }
+}
 
 }  // namespace
 
 void catch_interrupts() noexcept {
   struct sigaction action {};
   action.sa_handler = request_stop;
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);  // the second signal finds the default: to end
+  action.sa_flags = SA_RESTART;
+  ::sigaddset(&action.sa_mask, SIGINT);  // one at a time: the handler's own data needs no more
+  ::sigaddset(&action.sa_mask, SIGTERM);
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
 }

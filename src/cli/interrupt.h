@@ -1,5 +1,7 @@
-// SIGINT and SIGTERM ask a long command to stop after its current step; the second one ends the process at once,
-// which costs nothing either: the store survives any death.
+// SIGINT and SIGTERM ask a long command to stop after its current step. One that comes more than a second later ends
+// the process at once, which costs nothing either: the store survives any death.
+//
+// Why the second: timeout(1) and some supervisors signal the process and its group, so that one request arrives twice.
 #pragma once
 
 namespace holdfast::cli {

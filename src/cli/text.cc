@@ -119,7 +119,11 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 }
 
 std::string counted(std::uint64_t number, std::string_view noun) {
-  return grouped(number) + " " + std::string(noun) + (number == 1 ? "" : "s");
+  std::string words = grouped(number) + " " + std::string(noun);
+  if (number == 1) return words;
+  if (!words.ends_with('y')) return words + "s";
+  words.back() = 'i';  // "queries"
+  return words + "es";
 }
 
 Status check_range(std::string_view option, std::uint64_t value, std::uint64_t low, std::uint64_t high) {

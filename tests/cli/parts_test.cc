@@ -44,6 +44,7 @@ TEST(Text, FormatsForPeople) {
   EXPECT_EQ(human_duration(3723), "1:02:03");
   EXPECT_EQ(counted(1, "row"), "1 row");
   EXPECT_EQ(counted(1234, "row"), "1,234 rows");
+  EXPECT_EQ(counted(0, "query"), "0 queries");
   EXPECT_EQ(abbreviate(std::vector<float>{1, 0.5F}), "[1, 0.5]");
   EXPECT_EQ(abbreviate(std::vector<float>(384, 0.1F), 2), "[0.1, 0.1, ... 384 components]");
 }

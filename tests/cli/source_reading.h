@@ -62,7 +62,7 @@ inline void expect_seekable(const std::string& path, const Rows& rows, const Sou
 /// rows. Every length near the beginning and the end, some in between.
 inline void expect_truncation_is_noticed(const std::string& whole, const std::string& path, const Rows& rows,
                                          bool counts_rows) {
-  for (std::size_t size = 0; size < whole.size(); size += (size < 200 || size + 100 > whole.size()) ? 1 : 97) {
+  for (std::size_t size = 0; size < whole.size(); size += (size < 140 || size + 40 > whole.size()) ? 1 : 97) {
     write_file(path, std::string_view(whole).substr(0, size));
     const Result<Rows> read = read_all(path);
     if (!read.ok()) continue;
