@@ -9,6 +9,7 @@
 // and each point of a curve is the best and the median of its passes. Times are processor time, which other programs on
 // the machine disturb less; wall time of the builds stands beside it.
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -207,19 +208,27 @@ int run(const std::string& name, int reps, bool alone, unsigned threads) {
   return 0;
 }
 
+/// What is no number counts as 1.
+unsigned number(const char* text) {
+  unsigned value = 1;
+  std::from_chars(text, text + std::strlen(text), value);
+  return std::max(value, 1U);
+}
+
 }  // namespace
 }  // namespace holdfast::bench
 
 int main(int argc, char** argv) {
+  using holdfast::bench::number;
   int reps = 5;
   bool alone = false;
   unsigned threads = 2;
   std::vector<std::string> names;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--reps") == 0 && i + 1 < argc) {
-      reps = std::max(1, std::atoi(argv[++i]));
+      reps = static_cast<int>(number(argv[++i]));
     } else if (std::strcmp(argv[i], "--threads") == 0 && i + 1 < argc) {
-      threads = static_cast<unsigned>(std::max(1, std::atoi(argv[++i])));
+      threads = number(argv[++i]);
     } else if (std::strcmp(argv[i], "--alone") == 0) {
       alone = true;
     } else {

@@ -39,6 +39,10 @@ Slot absolute(Slot relative, Slot member) noexcept {
   return (relative & 1) != 0 ? member + (relative + 1) / 2 : member - relative / 2;
 }
 
+Status out_of_memory() {
+  return {StatusCode::resource_exhausted, "no memory to insert into the graph: free some or use less"};
+}
+
 bool sorts_before(const ReverseLink& a, const ReverseLink& b) noexcept {
   if (a.target != b.target) return a.target < b.target;
   if (a.level != b.level) return a.level < b.level;
@@ -99,7 +103,7 @@ Status Insertion::prepare() {
   for (std::size_t member = 0; member < nodes_.size(); ++member) {
     if (nodes_[member].level == 0) continue;
     uppers_[member] = new_upper(static_cast<std::uint32_t>(nodes_[member].level));
-    if (uppers_[member] == nullptr) throw std::bad_alloc();
+    if (uppers_[member] == nullptr) return out_of_memory();
   }
   select_.resize(threads_);
   if (scratch_.size() < threads_) scratch_.resize(threads_);
@@ -112,6 +116,7 @@ bool Insertion::choose_links() {
   const unsigned threads = nodes_.size() <= kInlineMembers ? 1 : threads_;
   return parallel_for(threads, nodes_.size(), [this](unsigned worker, std::size_t member) {
     choose_for(member, scratch_[worker], select_[worker]);
+    return true;
   });
 }
 
@@ -196,7 +201,7 @@ bool Insertion::make_lists() {
   share_out();
   const unsigned threads = nodes_.size() <= kInlineMembers ? 1 : threads_;
   return parallel_for(threads, buckets_.size(),
-                      [this](unsigned worker, std::size_t bucket) { make_lists_of(bucket, select_[worker]); });
+                      [this](unsigned worker, std::size_t bucket) { return make_lists_of(bucket, select_[worker]); });
 }
 
 /// Turns the chosen links around and puts them into the bucket of their target.
@@ -219,7 +224,7 @@ void Insertion::share_out() {
   }
 }
 
-void Insertion::make_lists_of(std::size_t bucket, SelectScratch& scratch) {
+bool Insertion::make_lists_of(std::size_t bucket, SelectScratch& scratch) {
   std::vector<ReverseLink>& links = buckets_[bucket];
   std::sort(links.begin(), links.end(), sorts_before);
   std::size_t groups = 0;
@@ -231,13 +236,14 @@ void Insertion::make_lists_of(std::size_t bucket, SelectScratch& scratch) {
   for (std::size_t begin = 0; begin < links.size();) {
     std::size_t end = begin + 1;
     while (end < links.size() && same_list(links[begin], links[end])) ++end;
-    make_list({links.data() + begin, end - begin}, made_[bucket], scratch);
+    if (!make_list({links.data() + begin, end - begin}, made_[bucket], scratch)) return false;
     begin = end;
   }
+  return true;
 }
 
 /// The new list of one target: what it has and what wants to be linked from it, pruned if that is too much.
-void Insertion::make_list(std::span<const ReverseLink> group, std::vector<Replacement>& made, SelectScratch& scratch) {
+bool Insertion::make_list(std::span<const ReverseLink> group, std::vector<Replacement>& made, SelectScratch& scratch) {
   const Slot target = group.front().target;
   const int level = static_cast<int>(group.front().level);
   const bool is_new = group.front().source == target;
@@ -270,9 +276,10 @@ void Insertion::make_list(std::span<const ReverseLink> group, std::vector<Replac
     links = &scratch.chosen;
   }
   NeighborList* const list = new_list(old, base_.epoch + 1, static_cast<std::uint32_t>(links->size()));
-  if (list == nullptr) throw std::bad_alloc();
+  if (list == nullptr) return false;
   for (std::size_t i = 0; i < links->size(); ++i) list->ids()[i] = (*links)[i].slot;
   made.push_back({target, level, list});
+  return true;
 }
 
 // ---- Step 3 ----------------------------------------------------------------------------------------------------
@@ -324,14 +331,13 @@ std::size_t GraphWriter::batch_size(std::size_t graph_nodes, std::size_t waiting
 Result<GraphRoot> GraphWriter::insert(const GraphRoot& base, std::span<const NewNode> nodes, unsigned threads,
                                       std::vector<RetiredList>& retired) {
   if (nodes.empty()) return base;
-  const Status exhausted(StatusCode::resource_exhausted, "no memory to insert into the graph: free some or use less");
   try {
     Insertion insertion(impl_->store, impl_->worker_scratch, base, nodes, threads);
     if (Status status = insertion.prepare(); !status.ok()) return status;
-    if (!insertion.choose_links() || !insertion.make_lists()) return exhausted;
+    if (!insertion.choose_links() || !insertion.make_lists()) return out_of_memory();
     return insertion.publish(retired);
   } catch (const std::bad_alloc&) {
-    return exhausted;
+    return out_of_memory();
   }
 }
 

@@ -36,7 +36,8 @@ class Insertion {
   Insertion(const Insertion&) = delete;
   Insertion& operator=(const Insertion&) = delete;
 
-  /// The three steps. Throws bad_alloc out of prepare() and the first two only.
+  /// To be called in this order. False, or bad_alloc: memory is short and nothing happened (publish: bad_alloc only
+  /// before the first change).
   [[nodiscard]] Status prepare();
   [[nodiscard]] bool choose_links();
   [[nodiscard]] bool make_lists();
@@ -55,8 +56,9 @@ class Insertion {
   [[nodiscard]] std::span<const Candidate> chosen_by(std::size_t member, int level) const;
   [[nodiscard]] std::uint32_t max_links(int level) const { return store_.params().max_links(level); }
   void share_out();
-  void make_lists_of(std::size_t bucket, SelectScratch& scratch);
-  void make_list(std::span<const ReverseLink> group, std::vector<Replacement>& made, SelectScratch& scratch);
+  [[nodiscard]] bool make_lists_of(std::size_t bucket, SelectScratch& scratch);
+  [[nodiscard]] bool make_list(std::span<const ReverseLink> group, std::vector<Replacement>& made,
+                               SelectScratch& scratch);
 
   GraphStore& store_;
   std::vector<WalkScratch>& scratch_;

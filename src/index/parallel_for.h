@@ -12,17 +12,23 @@
 namespace holdfast::index {
 
 /// Calls body(worker, i) once for every i in [0, count), worker in [0, threads), in no order; a worker is one thread.
-/// False if a body threw bad_alloc; the others then stop early. What the bodies wrote is visible to the caller.
+/// False if a body returned false or threw bad_alloc (memory is short); the others then stop early. What the bodies
+/// wrote is visible to the caller.
 template <class Body>
 [[nodiscard]] bool parallel_for(unsigned threads, std::size_t count, Body body) {
   std::atomic<std::size_t> next{0};        // relaxed: only shares out numbers; joining orders the memory
   std::atomic<bool> out_of_memory{false};  // relaxed: read after the join
+  const auto stop = [&] {
+    out_of_memory.store(true, std::memory_order_relaxed);
+    next.store(count, std::memory_order_relaxed);
+  };
   const auto work = [&](unsigned worker) {
     try {
-      for (std::size_t i = 0; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) body(worker, i);
+      for (std::size_t i = 0; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) {
+        if (!body(worker, i)) return stop();
+      }
     } catch (const std::bad_alloc&) {
-      out_of_memory.store(true, std::memory_order_relaxed);
-      next.store(count, std::memory_order_relaxed);
+      stop();
     }
   };
   {
