@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <span>
 
+#include "base/checksum.h"
 #include "cli/command.h"
 #include "cli/import_files.h"
 #include "holdfast/database.h"
@@ -167,6 +169,83 @@ TEST_F(BadInput, DirectoriesThatAreNoStore) {
   expect_error({"log", folder_ / "photos", "points"}, 3, "photos");
   EXPECT_FALSE(std::filesystem::exists(folder_ / "missing"));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_ / "photos"), {}), 1);
+}
+
+/// A CATALOG as a later release might write it: head of 32 bytes (version at 8, checksum at 24), then the body.
+std::string with_version(std::string catalog, std::uint32_t version) {
+  constexpr std::size_t kHeadBytes = 32, kVersionAt = 8, kChecksumAt = 24;
+  const std::uint64_t none = 0;
+  std::memcpy(catalog.data() + kVersionAt, &version, sizeof version);
+  std::memcpy(catalog.data() + kChecksumAt, &none, sizeof none);
+  const auto bytes = std::as_bytes(std::span(catalog));
+  const std::uint64_t checksum = checksum64(bytes.subspan(kHeadBytes), checksum64(bytes.first(kHeadBytes)));
+  std::memcpy(catalog.data() + kChecksumAt, &checksum, sizeof checksum);
+  return catalog;
+}
+
+TEST_F(BadInput, StoreOfANewerFormat) {
+  const std::string mine = read_file(store_ + "/CATALOG");
+  ASSERT_GT(mine.size(), 32U);
+  const std::string catalog = with_version(mine, 99);
+  write_file(store_ + "/CATALOG", catalog);
+  expect_error({"info", store_}, 3, "version 99");
+  expect_error({"import", store_, folder_ / "good.fbin", "--restart"}, 3, "use a newer holdfast");
+  expect_error({"verify", store_}, 2, "version 99");
+  EXPECT_EQ(read_file(store_ + "/CATALOG"), catalog);
+}
+
+/// One wrong bit in each file of the checkpoints, one file after the other.
+TEST_F(BadInput, DamageIsNamedByVerify) {
+  ASSERT_EQ(holdfast({"checkpoint", store_}).exit_code, 0);
+  int damaged_files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(store_)) {
+    const std::string path = entry.path().string();
+    if (entry.path().extension() != ".ext") continue;
+    const std::string sound = read_file(path);
+    std::string bytes = sound;
+    bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+    write_file(path, bytes);
+    const CommandResult result = holdfast({"verify", store_, "--json"});
+    EXPECT_EQ(result.exit_code, 1) << path << result.err;
+    const Json report = result.json();
+    EXPECT_EQ(report["sound"], false);
+    bool named = false;
+    for (const Json& finding : report["findings"]) {
+      named = named || (finding["severity"] == "damage" && path.ends_with(finding["file"].get<std::string>()) &&
+                        finding["collection"] == "points");
+    }
+    EXPECT_TRUE(named) << path << "\n" << result.out;
+    write_file(path, sound);
+    ++damaged_files;
+  }
+  EXPECT_GT(damaged_files, 0);
+  EXPECT_EQ(holdfast({"verify", store_}).exit_code, 0);
+}
+
+TEST_F(BadInput, QuarantinedCollectionsAreNamed) {
+  ASSERT_EQ(holdfast({"create", store_, "other", "--dim", "2"}).exit_code, 0);
+  std::string directory;  // of "points": the manifest of the empty collection names no extents and is small
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(store_)) {
+    const bool is_manifest = entry.path().filename().string().starts_with("manifest-");
+    if (is_manifest && entry.file_size() > 200) directory = entry.path().parent_path();
+  }
+  ASSERT_NE(directory, "");
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    if (!entry.path().filename().string().starts_with("manifest-")) continue;
+    std::string bytes = read_file(entry.path());
+    bytes.back() = static_cast<char>(bytes.back() ^ 1);
+    write_file(entry.path(), bytes);
+  }
+  const CommandResult result = holdfast({"info", store_, "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Json info = result.json();
+  ASSERT_EQ(info["quarantined"].size(), 1U) << result.out;
+  EXPECT_EQ(info["quarantined"][0]["name"], "points");
+  EXPECT_EQ(info["quarantined"][0]["code"], "data_damaged");
+  EXPECT_EQ(info["collections"][0]["name"], "other");
+  EXPECT_NE(holdfast({"info", store_}).out.find("quarantined: points: "), std::string::npos);
+  expect_error({"search", store_, "points", "--vector", "1,2,3,4"}, 1, "'holdfast verify' shows the extent");
+  EXPECT_EQ(holdfast({"search", store_, "other", "--vector", "1,2"}).exit_code, 0);
 }
 
 TEST_F(BadInput, StoreInUse) {
