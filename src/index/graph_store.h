@@ -85,7 +85,7 @@ class GraphStore {
   /// Brings the head pointer into the cache.
   void prefetch_head(Slot slot) const noexcept {
     const GraphChunk* const chunk = chunk_of(slot);
-    __builtin_prefetch(&chunk->heads[slot & (kChunkSlots - 1)]);  // a null chunk is harmless here
+    if (chunk != nullptr) __builtin_prefetch(&chunk->heads[slot & (kChunkSlots - 1)]);
   }
   /// Brings the newest list into the cache. Reads the head: worth its while shortly before the list is needed.
   void prefetch_list(Slot slot) const noexcept {
@@ -93,7 +93,10 @@ class GraphStore {
     if (chunk == nullptr) return;
     const std::uint32_t row = slot & (kChunkSlots - 1);
     const void* list = read_head(chunk->heads[row]);
-    if (list == nullptr) list = chunk->mapped + std::size_t{row} * row_numbers_;
+    if (list == nullptr) {
+      if (row >= chunk->mapped_rows) return;
+      list = chunk->mapped + std::size_t{row} * row_numbers_;
+    }
     const char* const line = static_cast<const char*>(list);
     for (std::size_t at = 0; at < row_numbers_ * sizeof(Slot); at += 64) __builtin_prefetch(line + at);
   }

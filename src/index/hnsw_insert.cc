@@ -69,6 +69,9 @@ Insertion::~Insertion() {
 }
 
 Status Insertion::prepare() {
+  if (base_.levels > 0 && base_.entry >= store_.slot_limit()) {
+    return {StatusCode::invalid_argument, "the entry, slot " + std::to_string(base_.entry) + ", is not in the graph"};
+  }
   std::vector<Slot> slots;
   slots.reserve(nodes_.size());
   std::size_t entries = 0;
@@ -242,6 +245,14 @@ bool Insertion::make_lists_of(std::size_t bucket, SelectScratch& scratch) {
   return true;
 }
 
+bool Insertion::has_level(Slot slot, int level) const noexcept {
+  bool is_node = false;
+  (void)store_.level0(slot, base_.epoch, is_node);
+  if (level == 0) return is_node;
+  const UpperNode* const upper = store_.upper_node(slot);
+  return is_node && upper != nullptr && static_cast<int>(upper->level) >= level;
+}
+
 /// The new list of one target: what it has and what wants to be linked from it, pruned if that is too much.
 bool Insertion::make_list(std::span<const ReverseLink> group, std::vector<Replacement>& made, SelectScratch& scratch) {
   const Slot target = group.front().target;
@@ -255,6 +266,7 @@ bool Insertion::make_list(std::span<const ReverseLink> group, std::vector<Replac
     all.assign(own.begin(), own.end());
     group = group.subspan(1);
   } else {
+    if (!has_level(target, level)) return true;  // a forged image named it: there is no list to put the link into
     old = store_.newest(target, level);
     for (const Slot link : store_.neighbors(target, level, base_.epoch)) all.push_back({0, link});
   }

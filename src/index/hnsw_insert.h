@@ -55,6 +55,7 @@ class Insertion {
   void keep_chosen(std::size_t member, int level, const std::vector<Candidate>& chosen);
   [[nodiscard]] std::span<const Candidate> chosen_by(std::size_t member, int level) const;
   [[nodiscard]] std::uint32_t max_links(int level) const { return store_.params().max_links(level); }
+  [[nodiscard]] bool has_level(Slot slot, int level) const noexcept;
   void share_out();
   [[nodiscard]] bool make_lists_of(std::size_t bucket, SelectScratch& scratch);
   [[nodiscard]] bool make_list(std::span<const ReverseLink> group, std::vector<Replacement>& made,

@@ -123,12 +123,13 @@ TEST(GraphImage, DamagedUpperLevelsAreRefused) {
   EXPECT_EQ(outcome(images.upper, 5).code(), StatusCode::data_damaged);
 }
 
-// Whatever passes validation can be searched and checked: no byte of an image may lead out of range (ASan looks).
+// Whatever passes validation can be searched, checked and extended: no byte of an image may lead out of range (ASan
+// looks).
 TEST(GraphImage, FlippedBytesAreRefusedOrHarmless) {
-  const auto vectors = clustered(200, 8, 5, 56);
+  const auto vectors = clustered(230, 8, 5, 56);
   World world(8, Metric::l2, {4, 40});
   world.add_rows(vectors);
-  world.index_all();
+  world.index_until(200, 1);
   const Images images = images_of(world);
   SeededRandom random(57);
   int harmless = 0;
@@ -145,6 +146,12 @@ TEST(GraphImage, FlippedBytesAreRefusedOrHarmless) {
     ++harmless;
     (void)fresh.search(vectors[0], 10, 50);
     (void)check_graph(*fresh.graph, fresh.root, fresh.end);
+    std::vector<NewNode> batch;
+    for (Slot slot = 200; slot < 230; ++slot) batch.push_back({slot, static_cast<int>(slot % 3)});
+    auto root = fresh.graph->writer().insert(fresh.root, batch, 1, fresh.retired);
+    if (!root.ok()) continue;  // a slot that the image calls a node already
+    fresh.root = *root;
+    (void)fresh.search(vectors[0], 10, 50);
   }
   EXPECT_GT(harmless, 0);
 }
