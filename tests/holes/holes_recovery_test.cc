@@ -1,0 +1,370 @@
+// Holes H25 to H40: recovery. `guard:` names the code without which the test fails.
+#include <cstring>
+
+#include "engine/record.h"
+#include "holes/hole_fixture.h"
+#include "storage/file_names.h"
+#include "storage/wal_reader.h"
+#include "storage/wal_writer.h"
+
+namespace holdfast::testing {
+namespace {
+
+constexpr std::uint64_t kLengthField = 8;  // of a frame header: docs/format/log.md
+constexpr std::uint64_t kFrameHeader = 40;
+
+// guard: engine/recovery.cc replay_frame (replay fills the growing tier, which search scans exactly)
+TEST_F(Holes, H25_AGraphThatLacksReplayedPointsIsCompletedBySearch) {
+  for (std::uint64_t id = 1; id <= 10; ++id) put(id);
+  index();
+  checkpoint();
+  for (std::uint64_t id = 11; id <= 20; ++id) put(id);
+  lose_power();
+  EXPECT_EQ(10u, collection().stats().graph_nodes);
+  EXPECT_EQ(10u, collection().stats().growing);
+  EXPECT_EQ(20u, collection().search(vector_of(15, 1), {.k = 30})->size());
+  EXPECT_EQ(PointId(15), collection().search(vector_of(15, 1), {.k = 1})->front().id);
+  index();
+  EXPECT_EQ(20u, collection().stats().graph_nodes);
+  EXPECT_EQ(PointId(15), collection().search(vector_of(15, 1), {.k = 1})->front().id);
+}
+
+// guard: engine/search.cc find_candidates (dead nodes route, but take no place); commit_writer.cc publish counts them
+TEST_F(Holes, H26_PointsDeletedByTheLogTakeNoPlaceInTheGraphsAnswers) {
+  for (std::uint64_t id = 1; id <= 30; ++id) put(id);
+  index();
+  checkpoint();
+  for (std::uint64_t id = 1; id <= 20; ++id) erase(id);
+  lose_power();
+  EXPECT_EQ(30u, collection().stats().graph_nodes);
+  const auto hits = collection().search(vector_of(5, 1), {.k = 10, .ef = 100});
+  ASSERT_TRUE(hits.ok());
+  EXPECT_EQ(10u, hits->size()) << "ghosts took places";
+  for (const Hit& hit : *hits) EXPECT_GT(hit.id.number(), 20u);
+}
+
+// guard: engine/recovery.cc log_options (`after`) and engine/load.cc (growing_begin of the image)
+TEST_F(Holes, H27_ReplayAddsNothingToTheGraphTwice) {
+  for (std::uint64_t id = 1; id <= 20; ++id) put(id);
+  index();
+  checkpoint();
+  for (int round = 0; round < 3; ++round) {
+    lose_power();
+    index();
+    EXPECT_EQ(20u, collection().stats().graph_nodes);
+    EXPECT_EQ(20u, collection().stats().slots);
+  }
+  put(21);
+  lose_power();
+  index();
+  EXPECT_EQ(21u, collection().stats().graph_nodes);
+}
+
+// guard: none needed: there is no reconciliation by counts (engine/recovery.cc replays the log through apply)
+TEST_F(Holes, H28_EqualCountsAreNotTakenForEqualContent) {
+  for (std::uint64_t id = 1; id <= 10; ++id) put(id);
+  index();
+  checkpoint();
+  for (std::uint64_t id = 1; id <= 5; ++id) {
+    put(100 + id);
+    erase(id);
+  }
+  lose_power();
+  EXPECT_EQ(10u, collection().snapshot().size());
+  EXPECT_EQ(PointId(103), collection().search(vector_of(103, 1), {.k = 1})->front().id);
+  expect_survives(CrashPolicy::lose_all());
+}
+
+/// Appends a whole, synced frame that the engine did not make.
+void append_foreign_frame(SimFileSystem& disk, const std::string& segment, ByteSpan body) {
+  const std::string directory = segment.substr(0, segment.rfind('/'));
+  storage::ReadLogOptions options;
+  options.directory = directory;
+  const Bytes header_bytes = *disk.read_whole(segment);
+  storage::SegmentHeader header;
+  ASSERT_EQ(storage::HeaderState::valid, storage::decode_segment_header(header_bytes, header));
+  options.collection = header.collection;
+  auto tail = storage::read_log(disk, options, {});
+  ASSERT_TRUE(tail.ok());
+  ASSERT_TRUE(storage::seal_tail(disk, options, *tail).ok());
+  storage::WalOptions wal;
+  wal.directory = directory;
+  wal.collection = header.collection;
+  wal.segment_bytes = 16 * 1024;
+  storage::WalWriter writer(disk, wal, tail->end);
+  ASSERT_TRUE(writer.append(std::span(&body, 1)).ok());
+  ASSERT_TRUE(writer.sync().ok());
+}
+
+// guard: engine/recovery.cc replay_frame (every error of replay refuses the collection); engine/record.cc decode_batch
+TEST_F(Holes, H29_ErrorsDuringReplayAreNotSwallowed) {
+  put(1);
+  put(2);
+  WriteBatch wrong_dimension;
+  wrong_dimension.upsert(3, std::vector<float>{1, 2, 3});
+  Bytes cut_short = engine::encode_batch(put_batch(3, 1));
+  cut_short.resize(cut_short.size() - 3);
+  for (const Bytes& body : {engine::encode_batch(wrong_dimension), cut_short, Bytes(50, std::byte{9})}) {
+    const auto found = disk().crash(CrashPolicy::lose_all());
+    append_foreign_frame(*found, files_with(*found, "/wal/").front(), body);
+    expect_damage(*found, "lsn 3");
+  }
+}
+
+// guard: engine/recovery.cc log_options (`after`): the image's lsn makes replay idempotent
+TEST_F(Holes, H30_ACrashBetweenPublishingAnImageAndCuttingTheLogIsHarmless) {
+  for (int round = 1; round <= 4; ++round) {
+    for (std::uint64_t id = 1; id <= 6; ++id) put(id, round);
+    erase(6);
+    index();
+    bool published = false;
+    std::uint64_t crashes = 0;
+    disk().on_call([&](const CallInfo& call) {
+      published |= call.kind == CallKind::rename && call.target.find("/manifest-") != std::string::npos;
+      if (!published) return;
+      ++crashes;
+      for (const CrashPolicy& policy : {CrashPolicy::keep_all(), CrashPolicy::lose_all()}) {
+        auto found = disk().crash(policy, call.index);
+        expect_intact(*found);
+        // Open, lose power at once, open: again and again.
+        for (int i = 0; i < 3; ++i) {
+          EXPECT_TRUE(opening(*found).ok());
+          found = found->crash(CrashPolicy::lose_all(), call.index);
+        }
+        expect_intact(*found);
+      }
+    });
+    checkpoint();
+    disk().on_call(nullptr);
+    EXPECT_GT(crashes, 1u);
+  }
+}
+
+// guard: storage/wal_reader.cc unreadable_segment, missing_in_last: a log is never ignored as a whole
+TEST_F(Holes, H31_ADamagedBeginningIsNotTakenForAnOlderFormat) {
+  for (std::uint64_t id = 1; id <= 5; ++id) put(id);
+  const std::string segment = files_with(disk(), "/wal/").front();
+  for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{8}, std::uint64_t{16}, std::uint64_t{40},
+                                     std::uint64_t{48}, group_offset(1), group_offset(1) + 16, group_offset(1) + 60}) {
+    SCOPED_TRACE("byte " + std::to_string(offset));
+    const auto found = disk().crash(CrashPolicy::lose_all());
+    ASSERT_TRUE(found->corrupt(segment, offset, std::byte{0x10}).ok());
+    expect_damage(*found, name_of(segment));
+  }
+}
+
+// guard: storage/wal_seal.cc seal_tail: the garbage stays behind in a file that loses its name
+TEST_F(Holes, H32_NothingIsAppendedBehindATornTail) {
+  std::uint64_t torn = 0;
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    start(Metric::l2);
+    put(1);
+    put(2);
+    WriteBatch large;
+    for (std::uint64_t id = 10; id < 20; ++id)
+      large.upsert(id, vector_of(id, 1), R"({"x":")" + std::string(500, 'x') + "\"}");
+    std::unique_ptr<SimFileSystem> found;
+    disk().on_call([&](const CallInfo& call) {
+      if (call.kind == CallKind::sync && found == nullptr)
+        found = disk().crash(CrashPolicy::torn_write(CrashPolicy::Boundary::byte), seed);
+    });
+    disk().power_off_at(disk().calls() + 1);
+    EXPECT_FALSE(try_write(large).ok());
+    disk().on_call(nullptr);
+    ASSERT_NE(nullptr, found);
+    move_to(std::move(found));
+    torn += collection().recovery_report().bytes_cut > 0 ? 1 : 0;
+    put(3);
+    put(4);
+    put(5);
+    lose_power();
+    EXPECT_TRUE(collection().get(5).ok());
+    expect_survives(CrashPolicy::lose_all());
+  }
+  EXPECT_GT(torn, 5u) << "the test must see torn tails";
+}
+
+// guard: storage/wal_reader.cc missing_in_last, row E3 (`synced_lsn` proves that the frame was durable)
+TEST_F(Holes, H33_DamageInTheMiddleIsNotCutAsATornTail) {
+  for (std::uint64_t id = 1; id <= 8; ++id) put(id);
+  const std::string segment = files_with(disk(), "/wal/").front();
+  for (std::uint64_t group = 1; group <= 6; ++group) {
+    for (const std::uint64_t offset :
+         {std::uint64_t{0}, kLengthField, std::uint64_t{16}, std::uint64_t{24}, std::uint64_t{32}, kFrameHeader + 10}) {
+      SCOPED_TRACE("frame " + std::to_string(group) + ", byte " + std::to_string(offset));
+      const auto found = disk().crash(CrashPolicy::lose_all());
+      ASSERT_TRUE(found->corrupt(segment, group_offset(group) + offset, std::byte{1}).ok());
+      expect_damage(*found, name_of(segment) + " at ");
+      ASSERT_TRUE(found->corrupt(segment, group_offset(group) + offset, std::byte{1}).ok());
+      expect_intact(*found);  // nothing was destroyed by looking
+    }
+  }
+}
+
+// guard: storage/wal_reader.cc lose (a damaged frame refuses the log; it is never stepped over)
+TEST_F(Holes, H34_ADamagedFrameIsNotSkipped) {
+  put(1, 1);
+  put(1, 2);  // frame 2
+  put(2, 1);
+  erase(2);  // frame 4
+  put(3, 1);
+  put(4, 1);
+  const std::string segment = files_with(disk(), "/wal/").front();
+  for (const std::uint64_t group : {2u, 4u}) {
+    const auto found = disk().crash(CrashPolicy::lose_all());
+    ASSERT_TRUE(found->corrupt(segment, group_offset(group) + kFrameHeader + 4, std::byte{0xFF}).ok());
+    expect_damage(*found, name_of(segment));
+  }
+}
+
+// guard: storage/wal_reader.cc search_evidence: valid frames are looked for behind the damaged one, whatever its length
+TEST_F(Holes, H35_ALengthThatOverrunsTheFileHidesNoValidFrames) {
+  for (std::uint64_t id = 1; id <= 8; ++id) put(id);
+  const std::string segment = files_with(disk(), "/wal/").front();
+  for (std::uint64_t byte = 1; byte < 4; ++byte) {
+    const auto found = disk().crash(CrashPolicy::lose_all());
+    ASSERT_TRUE(found->corrupt(segment, group_offset(3) + kLengthField + byte, std::byte{0x7F}).ok());
+    expect_damage(*found, name_of(segment) + " at ");
+  }
+}
+
+// guard: storage/wal_format.cc decode_frame, extent_reader.cc, manifest.cc (lengths are checked against the file first)
+TEST_F(Holes, H36_ADamagedLengthAllocatesNothing) {
+  for (std::uint64_t id = 1; id <= 5; ++id) put(id);
+  const std::string segment = files_with(disk(), "/wal/").front();
+  // The last frame: nothing proves it, so it is cut, and nobody asks for 4 GiB.
+  const auto found = disk().crash(CrashPolicy::lose_all());
+  for (std::uint64_t byte = 0; byte < 4; ++byte) {
+    ASSERT_TRUE(found->corrupt(segment, group_offset(5) + kLengthField + byte, std::byte{0xFF}).ok());
+  }
+  RecoveryReport report;
+  EXPECT_TRUE(opening(*found, &report).ok());
+  EXPECT_EQ(4u, report.last_lsn);
+  EXPECT_GT(report.bytes_cut, 0u);
+  // Every 8-byte word of a manifest and of an extent, as a length or a count of almost 2^64.
+  index();
+  checkpoint();
+  for (const std::string& path : {files_with(disk(), "/manifest-").back(), files_with(disk(), "/ext/").front()}) {
+    const std::uint64_t size = std::min<std::uint64_t>(disk().read_whole(path)->size(), 512);
+    for (std::uint64_t at = 0; at + 8 <= size; at += 8) {
+      const auto copy = disk().crash(CrashPolicy::lose_all());
+      for (std::uint64_t i = 0; i < 8; ++i) ASSERT_TRUE(copy->corrupt(path, at + i, std::byte{0xFF}).ok());
+      const Status status = opening(*copy, &report);  // the older checkpoint and the log hold the same
+      EXPECT_TRUE(status.ok()) << status.to_string();
+    }
+  }
+}
+
+// guard: storage/wal_format.cc decode_frame (the checksum is seeded with the segment's salt)
+TEST_F(Holes, H37_FramesOfAPreviousLifeNeverValidate) {
+  for (std::uint64_t id = 1; id <= 3; ++id) put(id);
+  const Bytes old = *disk().read_whole(files_with(disk(), "/wal/").back());
+  lose_power();  // the next frame goes to a new segment, with a new salt
+  put(4);
+  const std::string segment = files_with(disk(), "/wal/").back();
+  // The blocks behind the last frame hold what the file held in an earlier life.
+  const auto found = disk().crash(CrashPolicy::lose_all());
+  Bytes bytes = *found->read_whole(segment);
+  std::memcpy(bytes.data() + group_offset(2), old.data() + group_offset(1), 3 * 4096);
+  ASSERT_TRUE(found->write_whole(segment, bytes).ok());
+  const auto reopened = Database::open_with(kStorePath, small_store(*found));
+  ASSERT_TRUE(reopened.ok());
+  ASSERT_TRUE(reopened->quarantined().empty()) << reopened->quarantined().front().status.to_string();
+  EXPECT_EQ(4u, reopened->collection("c")->snapshot().size());
+  EXPECT_EQ(4u, reopened->collection("c")->recovery_report().last_lsn);
+}
+
+// guard: engine/database_state.cc inspect_place; engine/recovery.cc read_generations; engine/load.cc; wal_reader.cc
+TEST_F(Holes, H38_AMissingOrEmptyFileIsNotTakenForAnEmptyStore) {
+  for (std::uint64_t id = 1; id <= 6; ++id) put(id);
+  index();
+  checkpoint();
+  put(1, 2);
+  erase(2);
+  checkpoint();
+  put(7);
+  put(8);
+  const auto whole = disk().crash(CrashPolicy::lose_all());
+  // What stays open (docs/holes.md): if somebody removes the newest segment, nothing that is left tells of it.
+  const std::string newest_segment = files_with(*whole, "/wal/").back();
+  std::uint64_t refused = 0, intact = 0;
+  for (const auto& file : whole->files()) {
+    if (file.is_directory || file.path.ends_with("/LOCK")) continue;
+    for (const bool remove : {true, false}) {
+      if (remove && file.path == newest_segment) continue;
+      SCOPED_TRACE((remove ? "removed: " : "emptied: ") + file.path);
+      const auto found = whole->clone();
+      ASSERT_TRUE(remove ? found->remove(file.path).ok() : found->write_whole(file.path, {}).ok());
+      ASSERT_TRUE(found->sync_directory(os::parent(file.path)).ok());
+      const std::uint64_t before = content_of(*found);
+      const Status status = opening(*found);
+      if (status.ok()) {
+        ++intact;  // it was not needed (an older generation), or the older generation and the log hold the same
+        const auto reopened = Database::open_with(kStorePath, small_store(*found));
+        ASSERT_TRUE(reopened.ok());
+        EXPECT_EQ("", check_current(*reopened, model()));
+      } else {
+        ++refused;
+        EXPECT_TRUE(status.code() == StatusCode::data_damaged || status.code() == StatusCode::not_a_store)
+            << status.to_string();
+        EXPECT_EQ(before, content_of(*found)) << "a store that does not open was changed";
+      }
+    }
+  }
+  EXPECT_GT(refused, 3u);
+  EXPECT_GT(intact, 3u);
+}
+
+// guard: engine/checkpoint.cc remove_unneeded (K3: the log goes back to the older image); recovery.cc load_newest
+TEST_F(Holes, H39_AnUnreadableImageCostsALongerReplayNotTheData) {
+  for (int round = 1; round <= 3; ++round) {
+    for (std::uint64_t id = 1; id <= 6; ++id) put(id, round);
+    index();
+    checkpoint();
+  }
+  put(7);
+  const std::vector<std::string> manifests = files_with(disk(), "/manifest-");
+  ASSERT_EQ(2u, manifests.size());
+  const auto found = disk().crash(CrashPolicy::lose_all());
+  ASSERT_TRUE(found->corrupt(manifests.back(), 100, std::byte{1}).ok());
+  {
+    RecoveryReport report;
+    const auto copy = found->clone();
+    EXPECT_TRUE(opening(*copy, &report).ok());
+    EXPECT_TRUE(report.fell_back);
+    EXPECT_FALSE(report.notes.empty());
+    const auto reopened = Database::open_with(kStorePath, small_store(*copy));
+    ASSERT_TRUE(reopened.ok());
+    EXPECT_EQ("", check_current(*reopened, model()));
+  }
+  // All of them, also one whose removal the crash has undone.
+  for (const std::string& path : files_with(*found, "/manifest-")) {
+    if (path == manifests.back()) continue;
+    ASSERT_TRUE(found->corrupt(path, 100, std::byte{1}).ok());
+  }
+  expect_damage(*found, "manifest-");
+}
+
+// guard: engine/checkpoint.cc (ids, stamps, vectors and graph of an image belong to one view, K1)
+TEST_F(Holes, H40_ASecondCrashAfterReconciliationLeavesNothingStale) {
+  for (std::uint64_t id = 1; id <= 12; ++id) put(id);
+  index();
+  checkpoint();
+  for (std::uint64_t id = 1; id <= 4; ++id) erase(id);
+  for (std::uint64_t id = 5; id <= 8; ++id) put(id, 50);
+  lose_power();  // the first crash: recovery meets deletes and updates of points in the graph
+  index();
+  crash_at_every_call_of([&] { checkpoint(); },
+                         {CrashPolicy::lose_all(), CrashPolicy::keep_all(), CrashPolicy::anything()});
+  lose_power();
+  for (std::uint64_t id = 5; id <= 8; ++id) {
+    const auto hits = collection().search(vector_of(id, 1), {.k = 12});
+    ASSERT_TRUE(hits.ok());
+    for (const Hit& hit : *hits) {
+      EXPECT_TRUE(hit.id != PointId(id) || hit.distance > 1'000.0F) << "the vector from before the update";
+    }
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::testing

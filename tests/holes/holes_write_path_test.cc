@@ -1,0 +1,210 @@
+// Holes H01 to H10: the write path. `guard:` names the code without which the test fails.
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <thread>
+
+#include "holes/hole_fixture.h"
+
+namespace holdfast::testing {
+namespace {
+
+// guard: engine/validate.cc validate_batch, called by engine/commit.cc write before the queue
+TEST_F(Holes, H01_NothingIsLoggedBeforeItIsValidated) {
+  put(1);
+  const std::uint64_t calls = disk().calls();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float infinity = std::numeric_limits<float>::infinity();
+  const std::vector<std::vector<float>> vectors{{1, 2, 3}, {}, {1, 2, 3, 4, 5}, {1, nan, 3, 4}, {1, 2, infinity, 4}};
+  for (const auto& vector : vectors) {
+    EXPECT_EQ(StatusCode::invalid_argument, collection().upsert(2, vector).status().code());
+  }
+  EXPECT_EQ(StatusCode::invalid_argument, collection().upsert(2, vector_of(2, 1), "{broken").status().code());
+  WriteBatch half_good = put_batch(3, 1);
+  half_good.upsert(4, std::vector<float>{1});
+  EXPECT_EQ(StatusCode::invalid_argument, collection().write(half_good).status().code());
+  EXPECT_EQ(calls, disk().calls()) << "a refused request touched the disk";
+  put(5);
+  expect_survives(CrashPolicy::lose_all());
+
+  start(Metric::cosine);
+  EXPECT_EQ(StatusCode::invalid_argument, collection().upsert(1, std::vector<float>(kDimension)).status().code());
+  expect_survives(CrashPolicy::keep_all());
+}
+
+// guard: storage/wal_writer.cc roll_back: the next group is written over the attempt
+TEST_F(Holes, H02_AHalfWrittenFrameIsNotLeftInTheMiddle) {
+  for (const std::uint64_t bytes : {0u, 1u, 39u, 100u, 4095u}) {
+    SCOPED_TRACE("bytes written: " + std::to_string(bytes));
+    start(Metric::l2);
+    put(1);
+    disk().short_write_at(disk().calls(), bytes, StatusCode::disk_full);
+    EXPECT_EQ(StatusCode::disk_full, try_write(put_batch(2, 1)).code());
+    expect_survives(CrashPolicy::keep_all());
+    put(3);
+    put(4);
+    expect_survives(CrashPolicy::lose_all());
+    expect_survives(CrashPolicy::keep_all());
+    EXPECT_EQ(StatusCode::not_found, collection().get(2).status().code());
+  }
+}
+
+// guard: storage/wal_writer.cc roll_back and poison (W4)
+TEST_F(Holes, H02_AFailedAppendIsFollowedByNoOther) {
+  put(1);
+  disk().short_write_at(disk().calls(), 100, StatusCode::io_error);
+  EXPECT_EQ(StatusCode::outcome_unknown, try_write(put_batch(2, 1)).code());
+  EXPECT_EQ(StatusCode::read_only, try_write(put_batch(3, 1)).code());
+  expect_survives(CrashPolicy::keep_all());
+  expect_survives(CrashPolicy::lose_all());
+}
+
+// guard: engine/commit.cc notify_background and engine/background.cc look_after_log (interval_pending)
+TEST_F(Holes, H03_IntervalWritesAreSyncedWithoutBeingAsked) {
+  SimFileSystem other(3);
+  engine::EngineOptions options = small_store(other);
+  options.background = true;
+  options.open.durability = Durability::interval;
+  options.open.sync_interval = std::chrono::milliseconds(2);
+  auto database = Database::open_with(kStorePath, options);
+  ASSERT_TRUE(database.ok());
+  auto written = database->create_collection("c", {.dimension = kDimension});
+  ASSERT_TRUE(written.ok());
+  const auto receipt = written->upsert(1, vector_of(1, 1));
+  ASSERT_TRUE(receipt.ok());
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (written->stats().synced_lsn < receipt->lsn && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(receipt->lsn, written->stats().synced_lsn);
+  const auto found = other.crash(CrashPolicy::lose_all());
+  const auto reopened = Database::open_with(kStorePath, small_store(*found));
+  ASSERT_TRUE(reopened.ok());
+  EXPECT_TRUE(reopened->collection("c")->get(1).ok());
+}
+
+// guard: engine/commit.cc flush; engine/database_state.cc close_collection (the mark syncs)
+TEST_F(Holes, H03_FlushAndCloseAreBarriersForNone) {
+  must_write(put_batch(1, 1), Durability::none);
+  must_write(put_batch(2, 1), Durability::none);
+  must(Step::Kind::flush);
+  expect_survives(CrashPolicy::lose_all());
+  must_write(put_batch(3, 1), Durability::none);
+  must(Step::Kind::reopen);
+  expect_survives(CrashPolicy::lose_all());
+}
+
+// guard: engine/commit.cc sync_log (poison) and storage/wal_writer.cc sync (sticky error)
+TEST_F(Holes, H04_AFailedSyncIsNeverRetried) {
+  for (const UnsyncedPages pages : {UnsyncedPages::kept_dirty, UnsyncedPages::marked_clean, UnsyncedPages::dropped}) {
+    start(Metric::l2);
+    put(1);
+    disk().fail_sync_at(disk().calls() + 1, pages);  // the write, then its sync
+    EXPECT_EQ(StatusCode::outcome_unknown, try_write(put_batch(2, 1)).code());
+    const std::uint64_t calls = disk().calls();
+    EXPECT_EQ(StatusCode::read_only, try_write(put_batch(3, 1)).code());
+    EXPECT_EQ(StatusCode::read_only, collection().flush().code());
+    EXPECT_EQ(StatusCode::read_only, collection().checkpoint().code());
+    EXPECT_EQ(calls, disk().calls()) << "nothing may be written or synced after a failed sync";
+    EXPECT_FALSE(collection().stats().write_error.empty());
+    EXPECT_TRUE(collection().get(1).ok()) << "reads go on";
+    EXPECT_EQ(StatusCode::not_found, collection().get(2).status().code()) << "nobody sees what a crash may undo";
+    expect_survives(CrashPolicy::lose_all());
+    expect_intact(*disk().kill_process(), Loss::process);
+  }
+}
+
+// guard: engine/record.cc encode_batch: vector and payload stand in one frame
+TEST_F(Holes, H05_VectorAndPayloadNeverComeFromDifferentWrites) {
+  put(1, 1);
+  for (int value = 2; value < 6; ++value) {
+    crash_at_every_call_of([&] { put(1, value); },
+                           {CrashPolicy::random_subset(), CrashPolicy::torn_write(CrashPolicy::Boundary::sector),
+                            CrashPolicy::torn_write(CrashPolicy::Boundary::byte), CrashPolicy::anything()});
+  }
+  const auto point = collection().get(1);
+  ASSERT_TRUE(point.ok());
+  EXPECT_EQ(payload_of(5), point->payload);
+  EXPECT_EQ(vector_of(1, 5), point->vector);
+}
+
+// guard: engine/record.h: the only delete that can be logged is one of an id
+TEST_F(Holes, H06_ADeleteIsLoggedAsTheIdsItResolvedTo) {
+  for (std::uint64_t id = 1; id <= 6; ++id) put(id, static_cast<int>(id));
+  // "Delete the three points nearest to 1": resolved now, not at replay.
+  const auto matches = collection().search(vector_of(1, 1), {.k = 3});
+  ASSERT_TRUE(matches.ok());
+  WriteBatch deletion;
+  for (const Hit& hit : *matches) deletion.erase(hit.id);
+  must_write(deletion);
+  put(7, 1);  // would match, had the question been logged
+  lose_power();
+  EXPECT_EQ(4u, collection().snapshot().size());
+  EXPECT_TRUE(collection().get(7).ok());
+  EXPECT_EQ(StatusCode::not_found, collection().get(1).status().code());
+}
+
+// guard: storage/wal_writer.cc make_room (W2) and sync
+TEST_F(Holes, H07_NoAcknowledgementOvertakesTheSyncOfARetiredSegment) {
+  for (std::uint64_t id = 1; id <= 50; ++id) {  // more than three segments
+    put(id);
+    const auto found = disk().crash(CrashPolicy::lose_all());
+    const auto database = Database::open_with(kStorePath, small_store(*found));
+    ASSERT_TRUE(database.ok());
+    ASSERT_EQ(id, database->collection("c")->snapshot().size()) << "after write " << id;
+  }
+  EXPECT_GE(files_with(disk(), "/wal/").size(), 3u);
+  // A write that waits for no sync, then a roll, then one that does: both are acknowledged for good.
+  for (std::uint64_t id = 51; id <= 80; ++id)
+    must_write(put_batch(id, 1), id % 3 == 0 ? Durability::sync : Durability::none);
+  put(81);
+  expect_survives(CrashPolicy::lose_all());
+}
+
+// guard: engine/validate.cc validate_batch (limits, duplicate ids); engine/commit.cc write (empty batch)
+TEST_F(Holes, H08_SizesAndDuplicatesHaveADefinedOutcome) {
+  put(1);
+  const std::uint64_t calls = disk().calls();
+  const auto empty = collection().write(WriteBatch());
+  ASSERT_TRUE(empty.ok());
+  EXPECT_EQ(0u, empty->lsn);
+  WriteBatch twice = put_batch(2, 1);
+  twice.upsert(2, vector_of(2, 2));
+  EXPECT_EQ(StatusCode::invalid_argument, collection().write(twice).status().code());
+  WriteBatch there_and_back = put_batch(2, 1);
+  there_and_back.erase(2);
+  EXPECT_EQ(StatusCode::invalid_argument, collection().write(there_and_back).status().code());
+  WriteBatch too_many;
+  for (std::uint64_t id = 0; id <= kMaxBatchOperations; ++id) too_many.erase(id);
+  EXPECT_EQ(StatusCode::invalid_argument, collection().write(too_many).status().code());
+  WriteBatch too_large;
+  const std::string payload = "{\"x\":\"" + std::string(kMaxPayloadBytes - 10, 'x') + "\"}";
+  for (std::uint64_t id = 0; id < 17; ++id) too_large.upsert(id, vector_of(id, 1), payload);
+  EXPECT_EQ(StatusCode::invalid_argument, collection().write(too_large).status().code());
+  EXPECT_EQ(calls, disk().calls());
+
+  WriteBatch larger_than_a_segment;
+  for (std::uint64_t id = 100; id < 104; ++id) {
+    larger_than_a_segment.upsert(id, vector_of(id, 1), R"({"x":")" + std::string(40'000, 'x') + "\"}");
+  }
+  crash_at_every_call_of([&] { must_write(larger_than_a_segment); },
+                         {CrashPolicy::lose_all(), CrashPolicy::random_subset(), CrashPolicy::anything()});
+  put(3);
+  expect_survives(CrashPolicy::lose_all());
+}
+
+// guard: engine/database_state.cc open (the lock is taken before anything is read or written)
+TEST_F(Holes, H10_AStoreHasOneWriter) {
+  put(1);
+  const std::uint64_t before = content_of(disk());
+  const auto second = Database::open_with(kStorePath, small_store(disk()));
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(StatusCode::already_open, second.status().code()) << second.status().to_string();
+  EXPECT_EQ(before, content_of(disk()));
+  put(2);
+  driver_->let_go();
+  EXPECT_TRUE(Database::open_with(kStorePath, small_store(disk())).ok());
+}
+
+}  // namespace
+}  // namespace holdfast::testing
