@@ -20,7 +20,7 @@ namespace holdfast::bench {
 namespace {
 
 constexpr std::uint32_t kNearest = 10;
-constexpr std::uint32_t kBeams[] = {10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 160, 200, 300, 400};
+constexpr std::uint32_t kBeams[] = {10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 160, 200, 400};
 constexpr std::uint32_t kReferenceBeam = 100;
 constexpr double kRecalls[] = {0.95, 0.99};
 

@@ -54,13 +54,13 @@ void Report::finish() {
   const bool first = !std::filesystem::exists(table);
   std::ofstream lines(table, std::ios::app);
   if (first) lines << "run\tfigure\tvalue\tunit\tgoal\tverdict\tremark\n";
-  std::printf("\n%-58s %12s %-10s %-9s %s\n", "figure", "value", "unit", "goal", "");
+  std::printf("\n%-82s %10s %-10s %-9s %s\n", "figure", "value", "unit", "goal", "");
   details_["machine"]["load_after"] = load_average();
   for (const Figure& figure : figures_) {
     const std::string value = number(figure.value);
     const std::string goal = goal_text(figure.goal);
     const std::string outcome = verdict(figure.value, figure.goal);
-    std::printf("%-58s %12s %-10s %-9s %s %s\n", figure.name.c_str(), value.c_str(), figure.unit.c_str(), goal.c_str(),
+    std::printf("%-82s %10s %-10s %-9s %s %s\n", figure.name.c_str(), value.c_str(), figure.unit.c_str(), goal.c_str(),
                 outcome == "-" ? "" : outcome.c_str(), figure.remark.c_str());
     lines << run_ << '\t' << figure.name << '\t' << value << '\t' << figure.unit << '\t' << goal << '\t' << outcome
           << '\t' << figure.remark << '\n';
