@@ -20,8 +20,9 @@ using Bytes = std::vector<std::byte>;
 template <class T>
 requires std::is_arithmetic_v<T>
 void put(Bytes& out, T value) {
-  const auto* p = reinterpret_cast<const std::byte*>(&value);
-  out.insert(out.end(), p, p + sizeof value);
+  const std::size_t at = out.size();
+  out.resize(at + sizeof value);  // not insert(): GCC 12 reports false overflows inside it
+  std::memcpy(out.data() + at, &value, sizeof value);
 }
 inline void put_bytes(Bytes& out, ByteSpan bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
 /// Length (u32), then the characters.

@@ -6,13 +6,13 @@
 
 namespace holdfast::engine {
 
-CommitWriter::CommitWriter(PointStore& store)
-    : store_(store),
-      lsn_(store.pins_.current()->lsn),
-      slot_end_(store.pins_.current()->slot_end),
-      staged_end_(slot_end_),
-      live_(store.pins_.current()->live),
-      scratch_(store.vectors_.dimension()) {}
+CommitWriter::CommitWriter(PointStore& store) : store_(store), scratch_(store.vectors_.dimension()) {
+  // Pinned: the graph mutator may supersede the current view at any moment.
+  const Pin view(store.pins_);
+  lsn_ = view->lsn;
+  slot_end_ = staged_end_ = view->slot_end;
+  live_ = view->live;
+}
 
 Status CommitWriter::stage(const std::vector<PreparedOperation>& batch) {
   try {
@@ -45,7 +45,7 @@ void CommitWriter::reserve_ids(std::uint64_t more) {
   // Readers of the views up to now may hold the old table; those of the next view find the new one. It is handed to the
   // reclaimer before it is outgrown, so that a failure in between leaves nothing behind.
   auto outgrown = std::make_shared<std::unique_ptr<IdMap::Table>>();
-  store_.reclaimer_.retire({store_.pins_.current()->lsn + 1, 0, 0, [outgrown] { outgrown->reset(); }});
+  store_.reclaimer_.retire({lsn_ + 1, 0, 0, [outgrown] { outgrown->reset(); }});
   *outgrown = store_.ids_.reserve(more);
 }
 

@@ -41,10 +41,10 @@ class CommitWriter {
   Status stage_markers(const std::vector<PreparedOperation>& batch);
 
   PointStore& store_;
-  Lsn lsn_;
-  Slot slot_end_;
-  Slot staged_end_;  // slot_end_ once every staged batch is applied
-  std::uint64_t live_;
+  Lsn lsn_ = 0;  // of the last batch applied
+  Slot slot_end_ = 0;
+  Slot staged_end_ = 0;  // slot_end_ once every staged batch is applied
+  std::uint64_t live_ = 0;
   std::uint64_t staged_kills_ = 0;
   struct Death {
     Slot slot;
