@@ -17,14 +17,16 @@ static_assert(std::endian::native == std::endian::little, "formats are little-en
 using ByteSpan = std::span<const std::byte>;
 using Bytes = std::vector<std::byte>;
 
+/// resize and memcpy, not insert(): GCC 12 reports false overflows inside insert().
+inline void put_bytes(Bytes& out, ByteSpan bytes) {
+  if (bytes.empty()) return;
+  const std::size_t at = out.size();
+  out.resize(at + bytes.size());
+  std::memcpy(out.data() + at, bytes.data(), bytes.size());
+}
 template <class T>
 requires std::is_arithmetic_v<T>
-void put(Bytes& out, T value) {
-  const std::size_t at = out.size();
-  out.resize(at + sizeof value);  // not insert(): GCC 12 reports false overflows inside it
-  std::memcpy(out.data() + at, &value, sizeof value);
-}
-inline void put_bytes(Bytes& out, ByteSpan bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+void put(Bytes& out, T value) { put_bytes(out, std::as_bytes(std::span(&value, 1))); }
 /// Length (u32), then the characters.
 inline void put_string(Bytes& out, std::string_view text) {
   put(out, static_cast<std::uint32_t>(text.size()));
