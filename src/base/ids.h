@@ -23,6 +23,10 @@ inline constexpr Lsn kNeverDied = std::numeric_limits<Lsn>::max();
 inline constexpr std::uint32_t kChunkBits = 14;
 inline constexpr std::uint32_t kChunkSlots = 1u << kChunkBits;
 
+/// Rows that a collection can hold, dead ones included: 2^31 (searches pack a slot and one more bit into 32).
+inline constexpr std::uint32_t kMaxChunks = 1u << (31 - kChunkBits);
+inline constexpr Slot kMaxSlots = kMaxChunks << kChunkBits;
+
 /// Identity of a store or a collection, drawn at creation.
 using Uuid = std::array<std::uint8_t, 16>;
 

@@ -21,7 +21,7 @@ Status CommitWriter::stage(const std::vector<PreparedOperation>& batch) {
           return operation.kind == WriteBatch::Kind::upsert;
         }));
     if (staged_end_ + upserts > kMaxSlots) {
-      return {StatusCode::resource_exhausted, "the collection is full: it holds 2^32 rows, dead ones included"};
+      return {StatusCode::resource_exhausted, "the collection is full: it holds 2^31 rows, dead ones included"};
     }
     const Slot end = staged_end_ + static_cast<Slot>(upserts);
     if (Status status = store_.slots_.reserve(end); !status.ok()) return status;

@@ -98,7 +98,7 @@ Result<std::string_view> SlotTable::payload(Slot slot) const {
 Status SlotTable::reserve(Slot end) {
   std::uint32_t chunks = chunks_.load(std::memory_order_relaxed);  // only the committer writes it
   const std::uint32_t wanted = (end + kChunkSlots - 1) >> kChunkBits;
-  if (end > kMaxSlots) return {StatusCode::resource_exhausted, "the collection is full: 2^32 rows"};
+  if (end > kMaxSlots) return {StatusCode::resource_exhausted, "the collection is full: 2^31 rows"};
   if (directory_.empty()) return {StatusCode::resource_exhausted, "no memory for the directory of rows"};
   for (; chunks < wanted; ++chunks) {
     Pages pages = Pages::map(sizeof(Chunk), Pages::Size::normal);

@@ -92,8 +92,4 @@ class SlotTable {
   std::atomic<std::uint64_t> payload_bytes_{0};  // a meter: relaxed
 };
 
-/// Slots a collection can hold: the directories' size.
-inline constexpr std::uint32_t kMaxChunks = 1u << (32 - kChunkBits);
-inline constexpr Slot kMaxSlots = (kMaxChunks - 1) << kChunkBits;
-
 }  // namespace holdfast::engine

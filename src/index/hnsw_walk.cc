@@ -34,7 +34,15 @@ void score(const Walk& walk, const Slot* slots, std::size_t count, Use use) {
     walk.query.distance_x4(rows, distances);
     for (std::size_t j = 0; j < 4; ++j) use(slots[i + j], distances[j]);
   }
-  for (; i < count; ++i) use(slots[i], walk.query.distance(vectors.row(slots[i])));
+  if (count - i == 1) {
+    use(slots[i], walk.query.distance(vectors.row(slots[i])));
+  } else if (i < count) {  // two or three: four with the last one repeated are faster than one by one
+    const float* const last = vectors.row(slots[count - 1]);
+    const float* const rows[4] = {vectors.row(slots[i]), vectors.row(slots[i + 1]), last, last};
+    float distances[4];
+    walk.query.distance_x4(rows, distances);
+    for (std::size_t j = 0; i + j < count; ++j) use(slots[i + j], distances[j]);
+  }
 }
 
 /// Neighbors of `slot` that were not visited before, now visited.

@@ -26,10 +26,6 @@
 
 namespace holdfast::index {
 
-/// Slots are numbers below 2^31: candidate keys of the search keep a mark in the bit that is left.
-inline constexpr std::uint32_t kMaxChunks = 1u << (31 - kChunkBits);
-inline constexpr Slot kMaxSlots = kMaxChunks << kChunkBits;
-
 class VectorTable {
  public:
   VectorTable(std::uint32_t dimension, Metric metric);
