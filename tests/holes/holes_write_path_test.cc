@@ -76,7 +76,7 @@ TEST_F(Holes, H03_IntervalWritesAreSyncedWithoutBeingAsked) {
   while (written->stats().synced_lsn < receipt->lsn && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::yield();
   }
-  EXPECT_EQ(receipt->lsn, written->stats().synced_lsn);
+  EXPECT_GE(written->stats().synced_lsn, receipt->lsn);  // an idle log may carry a mark behind it
   const auto found = other.crash(CrashPolicy::lose_all());
   const auto reopened = Database::open_with(kStorePath, small_store(*found));
   ASSERT_TRUE(reopened.ok());
