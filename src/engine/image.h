@@ -1,4 +1,4 @@
-// What a checkpoint is made of: the kinds of extents and the engine's part of the manifest (docs/format/manifest.md).
+// What a checkpoint is made of: the kinds of extents and the engine's part of the manifest (docs/format/image.md).
 #pragma once
 
 #include "base/coding.h"

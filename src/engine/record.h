@@ -1,4 +1,4 @@
-// The body of a batch frame: operations as they are logged (docs/format/log.md, "Batch body").
+// The body of a batch frame: operations as they are logged (docs/format/image.md).
 //
 //   u32 operations
 //   each: u8 kind | u8 id kind | u16 vectors (1 for an upsert, else 0)

@@ -63,7 +63,7 @@ class SlotTable {
   // --- reclaimer ---
   void free_payload(Slot slot) noexcept;
 
-  // --- checkpoint images of the slots [begin, end) of one chunk (docs/format/extent.md) ---
+  // --- checkpoint images of the slots [begin, end) of one chunk (docs/format/image.md) ---
   void encode_ids(Slot begin, Slot end, Bytes& out) const;
   /// Deaths after `lsn` are written as "lives".
   void encode_stamps(Slot begin, Slot end, Lsn lsn, Bytes& out) const;
