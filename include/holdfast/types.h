@@ -112,7 +112,7 @@ struct OpenOptions {
   std::chrono::milliseconds sync_interval{100};  ///< for Durability::interval
   std::uint64_t log_segment_bytes = std::uint64_t{16} << 20;
   /// A background checkpoint starts when the log since the last one exceeds this many bytes.
-  std::uint64_t checkpoint_log_bytes = std::uint64_t{512} << 20;
+  std::uint64_t checkpoint_log_bytes = std::uint64_t{256} << 20;
   bool checkpoint_on_close = true;
   std::uint32_t indexing_threads = 0;  ///< workers that build the graph; 0: one per core
   VerifyOnOpen verify_on_open = VerifyOnOpen::metadata;
