@@ -68,14 +68,14 @@ struct ReadLogOptions {
   std::string directory;
   Uuid collection{};
   Lsn after = 0;  ///< frames with lsn <= after are checked but not visited; the checkpoint's lsn
-  /// Whether segments that lie wholly at or below `after` are read (to check them). Recovery does not: opening costs as
-  /// much as the log is long behind the checkpoint.
-  bool check_below = true;
   /// Highest lsn that something outside the log (a manifest) proves to have been synced.
   Lsn proven = 0;
   /// Frame `after` as the checkpoint knows it: where an empty log goes on, and what the log is compared with.
   /// {0, 0}: unknown.
   LogEnd base;
+  /// Whether segments that lie wholly at or below `after` are read (to check them). Recovery does not: opening costs as
+  /// much as the log is long behind the checkpoint.
+  bool check_below = true;
 };
 
 /// Visits (`visit` may be empty), in order, every frame with lsn > after up to the end of the log. `visit` returns ok

@@ -61,6 +61,20 @@ TEST_F(WalReaderTest, E0_OnlyFramesBehindTheCheckpointAreVisited) {
   EXPECT_TRUE(read_back(fs_, read_options(6, 6, end)).frames.empty());
 }
 
+TEST_F(WalReaderTest, E0_SegmentsBelowTheCheckpointAreReadOnlyIfAskedFor) {
+  const LogEnd end = write_synced(6, 2);  // two frames per segment
+  flip(segment_name(1), kSegmentHeaderBytes + 60);
+  ReadLogOptions options = read_options(4);
+  EXPECT_EQ(read_back(fs_, options).tail.verdict, LogVerdict::damage_below_checkpoint);
+  options.check_below = false;
+  const ReadBack log = read_back(fs_, options);
+  EXPECT_EQ(log.tail.verdict, LogVerdict::complete);
+  expect_frames(log, 5, 6);
+  EXPECT_EQ(log.tail.end, end);
+  options.base = {4, end.checksum};  // not the checksum of frame 4
+  EXPECT_EQ(read_back(fs_, options).tail.verdict, LogVerdict::damage) << "another history is noticed all the same";
+}
+
 TEST_F(WalReaderTest, E0_LeftoversBehindTheEndThatASuccessorNamesBelongToNobody) {
   LogEnd end;
   {

@@ -207,5 +207,22 @@ TEST(WalWriterThreads, AppendAndPrepareTogether) {
   expect_frames(log, 1, 199);
 }
 
+TEST_F(WalWriterTest, AClosedWriterLeavesTheDirectoryToTheNextOne) {
+  auto first = std::make_unique<WalWriter>(fs_, wal_options(), LogEnd{});
+  append_group(*first, 1);
+  EXPECT_OK(first->sync());
+  EXPECT_OK(first->prepare_next());
+  const LogEnd end = first->end();
+  first->close();
+  EXPECT_EQ(names(), (std::vector<std::string>{segment_name(1)}));
+  EXPECT_CODE(closed, first->append(std::vector<ByteSpan>(1)).status());
+  EXPECT_EQ(first->end(), end);
+
+  WalWriter second(fs_, wal_options(), end);
+  EXPECT_OK(second.prepare_next());
+  first.reset();  // long after it let go
+  EXPECT_EQ(names(), (std::vector<std::string>{segment_name(1), "next.tmp"}));
+}
+
 }  // namespace
 }  // namespace holdfast::storage
