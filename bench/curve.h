@@ -15,6 +15,7 @@ struct CurvePoint {
   double recall = 0;
   double qps_best = 0;
   double qps_median = 0;
+  double qps_processor = 0;  ///< per second of processor time: what other programs disturb least
   double p50_us = 0;
   double p99_us = 0;
 };

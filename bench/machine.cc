@@ -50,6 +50,12 @@ std::string disk_of(const std::filesystem::path& directory) {
   return found;
 }
 
+double seconds_of(clockid_t clock) {
+  timespec time{};
+  ::clock_gettime(clock, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
 std::string now_utc() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
@@ -61,11 +67,8 @@ std::string now_utc() {
 
 }  // namespace
 
-double processor_seconds() {
-  timespec time{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
+double processor_seconds() { return seconds_of(CLOCK_PROCESS_CPUTIME_ID); }
+double thread_processor_seconds() { return seconds_of(CLOCK_THREAD_CPUTIME_ID); }
 
 Memory resident_memory() {
   return {kilobytes("/proc/self/status", "RssAnon"),

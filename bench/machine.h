@@ -24,6 +24,8 @@ class Stopwatch {
 
 /// Processor time that this process has used, all threads together. Other programs hardly change it.
 [[nodiscard]] double processor_seconds();
+/// The same of the calling thread alone.
+[[nodiscard]] double thread_processor_seconds();
 
 /// Resident memory of this process in bytes.
 struct Memory {
