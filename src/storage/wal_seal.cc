@@ -66,9 +66,12 @@ Result<std::vector<std::string>> seal_tail(os::FileSystem& fs, const ReadLogOpti
   HF_ASSIGN(const auto entries, fs.list(options.directory));
   for (const os::DirectoryEntry& entry : entries) {
     if (entry.is_directory) continue;
-    const FileKind kind = parse_name(entry.name).kind;
-    const bool empty_segment = kind == FileKind::segment && entry.name > tail.last_segment;
-    if (kind != FileKind::temporary && !empty_segment) continue;
+    const ParsedName parsed = parse_name(entry.name);
+    // Without a frame in what was read, only what begins behind the end is empty: segments that lie below the checkpoint
+    // were not read, and an older checkpoint may need them.
+    const bool behind = tail.last_segment.empty() ? parsed.number > tail.end.lsn : entry.name > tail.last_segment;
+    const bool empty_segment = parsed.kind == FileKind::segment && behind;
+    if (parsed.kind != FileKind::temporary && !empty_segment) continue;
     // Power fails here: some are there and some are not; none holds a frame, so the log is the same.
     HF_TRY(fs.remove(os::join(options.directory, entry.name)));
     removed.push_back(entry.name);
