@@ -82,6 +82,8 @@ Status wait_until_indexed(CollectionState& state) {
     if (state.signals->stop.load(std::memory_order_acquire)) {  // pairs with Database::close
       return {StatusCode::closed, "the database was closed before everything was indexed"};
     }
+    // Dropped: nobody indexes it any more. (One that is read-only after an error is indexed all the same.)
+    if (Status error = state.write_error(); error.code() == StatusCode::closed) return error;
     // The indexer notifies after each batch; the time-out covers a close in between.
     state.indexed.wait_for(state.indexed_mutex, std::chrono::milliseconds(100));
   }
