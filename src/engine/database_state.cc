@@ -270,6 +270,8 @@ Status close_collection(CollectionState& state) {
     state.wal->close();  // a handle may outlive us; the directory belongs to whoever opens it next
     return last;
   });
+  // A checkpoint that a handle began before this still writes into the directory; none can begin now.
+  const MutexLock no_checkpoint(state.checkpoint_mutex);
   return status.ok() ? marked : status;
 }
 

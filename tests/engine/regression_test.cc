@@ -1,4 +1,13 @@
 // One test per defect that was found, named after what went wrong.
+#include <chrono>
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "engine/commit.h"
+#include "engine/database_state.h"
+#include "engine/indexer.h"
 #include "engine/store_fixture.h"
 #include "storage/file_names.h"
 #include "storage/manifest.h"
@@ -44,6 +53,60 @@ TEST_F(Regression, an_empty_newest_segment_cost_the_older_checkpoint_its_log) {
   Collection c = again.collection("c").value();
   EXPECT_TRUE(c.recovery_report().fell_back);
   for (std::uint64_t id = 1; id <= 6; ++id) EXPECT_TRUE(holds(c, id, id));
+}
+
+// close() let go of the lock while a checkpoint that a handle had begun was still writing: whoever opened the store next
+// could have had its files removed by it.
+TEST_F(Regression, close_did_not_wait_for_a_checkpoint_under_way) {
+  auto options = options_on(fs_);
+  options.open.checkpoint_on_close = false;
+  Database db = Database::open_with("/store", options).value();
+  Collection c = make(db);
+  HF_ASSERT_OK(put(c, 1, 1));
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool writing = false, closed = false, closed_meanwhile = false;
+  fs_.on_call([&](const CallInfo& call) {
+    if (call.kind != CallKind::create || !call.path.ends_with(".ext")) return;
+    std::unique_lock<std::mutex> lock(mutex);
+    if (std::exchange(writing, true)) return;
+    changed.notify_all();
+    closed_meanwhile = changed.wait_for(lock, std::chrono::milliseconds(300), [&] { return closed; });
+  });
+  std::thread checkpointer([&] { HF_EXPECT_OK(c.checkpoint()); });
+  {
+    std::unique_lock<std::mutex> lock(mutex);
+    changed.wait(lock, [&] { return writing; });
+  }
+  HF_EXPECT_OK(db.close());
+  {
+    const std::lock_guard<std::mutex> lock(mutex);
+    closed = true;
+  }
+  changed.notify_all();
+  checkpointer.join();
+  fs_.on_call(nullptr);
+  EXPECT_FALSE(closed_meanwhile);
+}
+
+// Nobody indexes a dropped collection any more, so whoever waited for that waited for ever.
+TEST_F(Regression, waiting_for_the_index_of_a_dropped_collection_did_not_end) {
+  auto db = engine::DatabaseState::open("/store", options_on(fs_, true)).value();
+  CollectionConfig config;
+  config.dimension = kDimension;
+  auto c = db->create("c", config).value();
+  WriteBatch batch;
+  for (std::uint64_t id = 0; id < 2000; ++id) batch.upsert(id, vector_of(id, kDimension));
+  c->graph_mutex.lock();  // the index thread gets no further than its first batch
+  HF_EXPECT_OK(engine::write(*c, batch, {}));
+  HF_EXPECT_OK(db->drop("c"));
+  c->graph_mutex.unlock();
+  auto waited = std::async(std::launch::async, [&] { return engine::wait_until_indexed(*c); });
+  const bool ended = waited.wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+  EXPECT_TRUE(ended);
+  if (!ended) HF_EXPECT_OK(db->close());
+  HF_EXPECT_CODE(StatusCode::closed, waited.get());
 }
 
 }  // namespace
