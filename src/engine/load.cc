@@ -3,6 +3,8 @@
 #include "engine/load.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "base/try.h"
 #include "engine/image.h"
@@ -22,6 +24,7 @@ Status damaged(const storage::Manifest& manifest, const std::string& what) {
 /// Each kind must cover every chunk with exactly the rows that the view says.
 Status check_coverage(const storage::Manifest& manifest, const View& view) {
   std::uint64_t rows[7] = {};
+  std::set<std::pair<std::uint8_t, Slot>> places;  // one named twice would hide one that is missing
   for (const ExtentInfo& extent : manifest.extents) {
     if (extent.kind < 1 || extent.kind > 6 || extent.field != 0 || extent.first_slot % kChunkSlots != 0) {
       return damaged(manifest, "names an extent of a kind or place that does not exist");
@@ -32,6 +35,7 @@ Status check_coverage(const storage::Manifest& manifest, const View& view) {
     if (extent.first_slot >= end || extent.slot_count != std::min(kChunkSlots, end - extent.first_slot)) {
       return damaged(manifest, "names an extent with the wrong number of rows");
     }
+    if (!places.emplace(extent.kind, extent.first_slot).second) return damaged(manifest, "names a chunk twice");
     rows[extent.kind] += extent.slot_count;
   }
   for (std::uint8_t kind = 1; kind <= 6; ++kind) {
