@@ -39,7 +39,8 @@ Result<Lsn> log_group(CollectionState& state, std::span<CommitRequest* const> re
   for (const CommitRequest* request : requests) bodies.emplace_back(request->body);
   auto first = state.wal->append(bodies);
   if (!first.ok()) {
-    if (first.status().code() == StatusCode::disk_full) return first.status();  // rolled back: nothing was kept
+    // Full disk: rolled back. No file for the next segment: no frame depends on it. Nothing was kept either way.
+    if (first.status().code() == StatusCode::disk_full || state.wal->error().ok()) return first.status();
     state.poison(first.status());
     return unknown_outcome(first.status());
   }

@@ -1,4 +1,5 @@
 // One test per defect that was found, named after what went wrong.
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <future>
@@ -107,6 +108,55 @@ TEST_F(Regression, waiting_for_the_index_of_a_dropped_collection_did_not_end) {
   EXPECT_TRUE(ended);
   if (!ended) HF_EXPECT_OK(db->close());
   HF_EXPECT_CODE(StatusCode::closed, waited.get());
+}
+
+// A manifest that names one chunk twice and another not at all has the right number of rows: the missing chunk was a
+// null pointer for every search.
+TEST_F(Regression, a_manifest_that_names_a_chunk_twice_was_served) {
+  {
+    Database db = open_database();
+    Collection c = make(db);
+    for (std::uint64_t id = 0; id < 2 * kChunkSlots;) {
+      WriteBatch batch;
+      for (int i = 0; i < 1024; ++i, ++id) batch.upsert(id, vector_of(id, kDimension));
+      HF_ASSERT_OK(c.write(batch));
+    }
+    HF_ASSERT_OK(c.checkpoint());  // generation 2
+  }
+  const std::string directory = collection_directory(fs_);
+  HF_ASSERT_OK(fs_.remove(os::join(directory, storage::manifest_name(1))));
+  storage::Manifest manifest = storage::read_manifest(fs_, directory, 2).value();
+  const auto vectors_of = [&](std::uint32_t first) {
+    return std::find_if(manifest.extents.begin(), manifest.extents.end(), [&](const storage::ExtentInfo& extent) {
+      return extent.kind == 3 && extent.first_slot == first;
+    });
+  };
+  *vectors_of(0) = *vectors_of(kChunkSlots);
+  HF_ASSERT_OK(storage::write_manifest(fs_, directory, manifest));
+  Database again = open_database();
+  const auto c = again.collection("c");
+  HF_EXPECT_CODE(StatusCode::data_damaged, c);
+  if (c.ok()) HF_EXPECT_OK(c->search(vector_of(1, kDimension), {.exact = true}));
+}
+
+// A transient failure to make the next segment, which the log survives unharmed, made the collection read-only.
+TEST_F(Regression, a_segment_that_could_not_be_created_made_the_collection_read_only) {
+  Database db = open_database();
+  Collection c = make(db);
+  HF_ASSERT_OK(put(c, 1, 1));
+  HF_ASSERT_OK(c.checkpoint());  // the next write needs a segment
+  fs_.on_call([&](const CallInfo& call) {
+    if (call.kind == CallKind::create) fs_.fail_at(call.index, StatusCode::io_error);  // too many open files
+  });
+  HF_EXPECT_CODE(StatusCode::io_error, put(c, 2, 2));
+  fs_.on_call(nullptr);
+  EXPECT_TRUE(missing(c, 2));
+  HF_EXPECT_OK(put(c, 3, 3));
+  const auto crashed = fs_.crash(CrashPolicy::lose_all());
+  Database again = Database::open_with("/store", options_on(*crashed)).value();
+  Collection reopened = again.collection("c").value();
+  EXPECT_TRUE(missing(reopened, 2));
+  EXPECT_TRUE(holds(reopened, 3, 3));
 }
 
 }  // namespace
