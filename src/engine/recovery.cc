@@ -181,8 +181,8 @@ void remember_checkpoint(CollectionState& state, const Generations& generations,
 
 Status make_writable(CollectionState& state, const Generations& generations, const storage::ReadLogOptions& options,
                      const storage::LogTail& tail) {
-  // The manifest may be named by the page cache only (killed between its rename and the sync).
-  HF_TRY(state.fs.sync_directory(state.directory));
+  // The manifest may be named by the page cache only (killed between its rename and the sync). That needs no sync here:
+  // should power loss undo the name, the generation before it and the log behind that one are still there (K3).
   // power fails here, or anywhere below: the next open finds the same log and decides the same
   HF_ASSIGN(const std::vector<std::string> removed, storage::seal_tail(state.fs, options, tail));
   state.report.files_removed.insert(state.report.files_removed.end(), removed.begin(), removed.end());
