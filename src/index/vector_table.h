@@ -101,7 +101,10 @@ class Query {
   [[nodiscard]] float distance(const float* row) const noexcept { return finish(one_(vector_, row, dimension_), row); }
   void distance_x4(const float* const rows[4], float out[4]) const noexcept {
     four_(vector_, rows, dimension_, out);
-    if (metric_ == Metric::l2) return;
+    if (metric_ == Metric::l2) {
+      for (int j = 0; j < 4; ++j) out[j] = never_nan(out[j]);
+      return;
+    }
     for (int j = 0; j < 4; ++j) out[j] = finish(out[j], rows[j]);
   }
 
@@ -111,9 +114,14 @@ class Query {
 
   Query(const VectorTable& table, const float* vector, float inverse_norm) noexcept;
   [[nodiscard]] float finish(float sum, const float* row) const noexcept {
-    if (metric_ == Metric::l2) return sum;
+    if (metric_ == Metric::l2) return never_nan(sum);
     const float distance =
         metric_ == Metric::cosine ? 1.0F - sum * (inverse_norm_ * row[dimension_]) : 0.0F - sum;  // 0 - x: no -0
+    return never_nan(distance);
+  }
+  /// NaN would break every order (and std::sort with it). Under l2 it comes only from a damaged row of a mapped extent
+  /// that nobody has verified yet: such a row may hold anything.
+  [[nodiscard]] static float never_nan(float distance) noexcept {
     return distance == distance ? distance : std::numeric_limits<float>::infinity();
   }
 

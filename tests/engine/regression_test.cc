@@ -1,8 +1,10 @@
 // One test per defect that was found, named after what went wrong.
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <future>
+#include <limits>
 #include <mutex>
 #include <thread>
 
@@ -10,6 +12,7 @@
 #include "engine/database_state.h"
 #include "engine/indexer.h"
 #include "engine/store_fixture.h"
+#include "index/vector_table.h"
 #include "storage/file_names.h"
 #include "storage/manifest.h"
 
@@ -56,8 +59,8 @@ TEST_F(Regression, an_empty_newest_segment_cost_the_older_checkpoint_its_log) {
   for (std::uint64_t id = 1; id <= 6; ++id) EXPECT_TRUE(holds(c, id, id));
 }
 
-// close() let go of the lock while a checkpoint that a handle had begun was still writing: whoever opened the store next
-// could have had its files removed by it.
+// close() let go of the lock while a checkpoint that a handle had begun was still writing: whoever opened the store
+// next could have had its files removed by it.
 TEST_F(Regression, close_did_not_wait_for_a_checkpoint_under_way) {
   auto options = options_on(fs_);
   options.open.checkpoint_on_close = false;
@@ -157,6 +160,25 @@ TEST_F(Regression, a_segment_that_could_not_be_created_made_the_collection_read_
   Collection reopened = again.collection("c").value();
   EXPECT_TRUE(missing(reopened, 2));
   EXPECT_TRUE(holds(reopened, 3, 3));
+}
+
+// A damaged row of a mapped extent may hold NaN. Under l2 the distances were NaN, too, and std::sort ran over the ends
+// of its array when a list with such links was pruned.
+TEST_F(Regression, a_damaged_row_gave_distances_that_cannot_be_sorted) {
+  for (const Metric metric : {Metric::l2, Metric::inner_product, Metric::cosine}) {
+    index::VectorTable table(kDimension, metric);
+    HF_ASSERT_OK(table.reserve(4));
+    for (Slot slot = 0; slot < 4; ++slot) {
+      table.assign(slot, std::vector<float>(kDimension, std::numeric_limits<float>::quiet_NaN()));
+    }
+    const std::vector<float> vector = vector_of(1, kDimension);
+    const index::Query query(table, vector.data());
+    const float* const rows[4] = {table.row(0), table.row(1), table.row(2), table.row(3)};
+    float distances[4];
+    query.distance_x4(rows, distances);
+    for (const float distance : distances) EXPECT_FALSE(std::isnan(distance)) << to_string(metric);
+    EXPECT_FALSE(std::isnan(query.distance(table.row(0)))) << to_string(metric);
+  }
 }
 
 }  // namespace
