@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <new>
 
 namespace holdfast::engine {
 
@@ -81,8 +82,8 @@ void Reclaimer::retire_lists(std::vector<index::RetiredList>& lists) {
   MutexLock lock(mutex_);
   std::uint64_t bytes = 0;
   for (const index::RetiredList& retired : lists) bytes += retired.bytes;
-  bytes_.fetch_add(bytes, std::memory_order_relaxed);
   lists_.insert(lists_.end(), lists.begin(), lists.end());
+  bytes_.fetch_add(bytes, std::memory_order_relaxed);
   lists.clear();
 }
 
@@ -91,9 +92,13 @@ void Reclaimer::retire_payloads(std::span<const Slot> slots, Lsn lsn) {
   for (const Slot slot : slots) payloads_.push_back({slot, lsn});
 }
 
-void Reclaimer::collect() {
+void Reclaimer::collect() noexcept {
   if (!mutex_.try_lock()) return;
-  collect_locked();
+  try {
+    collect_locked();
+  } catch (const std::bad_alloc&) {
+    // Nothing was freed; the next one will.
+  }
   mutex_.unlock();
 }
 
@@ -107,19 +112,18 @@ void Reclaimer::collect_locked() {
   pins_.for_each([&](const View* view) { pinned.push_back(view); });
   pinned.push_back(current);  // publish() retires a view just before it stops being current
   std::sort(pinned.begin(), pinned.end());
+  // From here on nothing takes memory.
   // A reader between its claim and its check may hold the address of a view that is already freed: such an address is
   // not among the retired ones and must not be followed.
-  std::vector<const View*> kept;
-  for (const View* view : views_) {
-    if (std::binary_search(pinned.begin(), pinned.end(), view)) {
-      kept.push_back(view);
-      oldest_lsn = std::min(oldest_lsn, view->lsn);
-      oldest_epoch = std::min(oldest_epoch, view->graph.epoch);
-    } else {
+  std::erase_if(views_, [&](const View* view) {
+    if (!std::binary_search(pinned.begin(), pinned.end(), view)) {
       delete view;
+      return true;
     }
-  }
-  views_ = std::move(kept);
+    oldest_lsn = std::min(oldest_lsn, view->lsn);
+    oldest_epoch = std::min(oldest_epoch, view->graph.epoch);
+    return false;
+  });
 
   std::uint64_t freed = 0;
   std::erase_if(items_, [&](Retired& item) {
@@ -128,17 +132,13 @@ void Reclaimer::collect_locked() {
     item.free();
     return true;
   });
-  std::erase_if(lists_, [&](const index::RetiredList& retired) {
-    if (retired.epoch > oldest_epoch) return false;
-    freed += retired.bytes;
-    index::release_list(retired.list);
-    return true;
-  });
-  std::erase_if(payloads_, [&](const DeadPayload& dead) {
-    if (dead.lsn > oldest_lsn) return false;
-    slots_.free_payload(dead.slot);
-    return true;
-  });
+  for (; !lists_.empty() && lists_.front().epoch <= oldest_epoch; lists_.pop_front()) {
+    freed += lists_.front().bytes;
+    index::release_list(lists_.front().list);
+  }
+  for (; !payloads_.empty() && payloads_.front().lsn <= oldest_lsn; payloads_.pop_front()) {
+    slots_.free_payload(payloads_.front().slot);
+  }
   bytes_.fetch_sub(freed, std::memory_order_relaxed);
 }
 

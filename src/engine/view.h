@@ -15,6 +15,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
@@ -108,12 +109,14 @@ class Reclaimer {
   };
   void retire(Retired item) HF_EXCLUDES(mutex_);
   void retire_view(const View* view) HF_EXCLUDES(mutex_);
+  /// REQUIRES epochs that do not go back from call to call; empties `lists`.
   void retire_lists(std::vector<index::RetiredList>& lists) HF_EXCLUDES(mutex_);
-  /// The payloads of slots that died at `lsn`.
+  /// The payloads of slots that died at `lsn`. REQUIRES that lsn does not go back from call to call.
   void retire_payloads(std::span<const Slot> slots, Lsn lsn) HF_EXCLUDES(mutex_);
 
-  /// Frees what nobody can reach any more. Cheap when there is nothing to do; skipped if another thread is at it.
-  void collect() HF_EXCLUDES(mutex_);
+  /// Frees what nobody can reach any more. Cheap when there is nothing to free, however much is kept for a pinned view;
+  /// skipped if another thread is at it, or if memory is too short to look at the pins.
+  void collect() noexcept HF_EXCLUDES(mutex_);
 
   [[nodiscard]] std::uint64_t retained_bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t pinned() const;
@@ -129,9 +132,9 @@ class Reclaimer {
   Mutex mutex_;
   std::vector<const View*> views_ HF_GUARDED_BY(mutex_);
   std::vector<Retired> items_ HF_GUARDED_BY(mutex_);
-  std::vector<index::RetiredList> lists_ HF_GUARDED_BY(mutex_);
-  std::vector<DeadPayload> payloads_ HF_GUARDED_BY(mutex_);
-  std::atomic<std::uint64_t> bytes_{0};  // a meter: relaxed
+  std::deque<index::RetiredList> lists_ HF_GUARDED_BY(mutex_);  ///< by epoch: a pinned view stops at the first one
+  std::deque<DeadPayload> payloads_ HF_GUARDED_BY(mutex_);      ///< by lsn
+  std::atomic<std::uint64_t> bytes_{0};                         // a meter: relaxed
 };
 
 }  // namespace holdfast::engine
