@@ -1,6 +1,7 @@
 #include "engine/background.h"
 
 #include <algorithm>
+#include <new>
 
 #include "engine/checkpoint.h"
 #include "engine/commit.h"
@@ -22,7 +23,9 @@ void look_after_log(CollectionState& state) {
   if (!state.write_error().ok()) return;
   // Errors here lose nothing: the next append makes its own segment, and a failed sync poisons the collection.
   if (state.wal->wants_next()) state.wal->prepare_next().ignore();
-  if (state.interval_pending.exchange(false, std::memory_order_relaxed)) flush(state).ignore();
+  if (state.interval_pending.exchange(false, std::memory_order_relaxed) && !flush(state).ok()) {
+    state.interval_pending.store(true, std::memory_order_relaxed);  // not forgotten, unless the collection is poisoned
+  }
   // A log that nobody wrote to since the last turn gets a mark, which proves its last frames to a later reader.
   const Lsn end = state.wal->end().lsn;
   const bool written = state.wal->stats().frames > 0;
@@ -30,7 +33,7 @@ void look_after_log(CollectionState& state) {
     run_exclusive(state, [&]() -> Status {
       if (Status error = state.write_error(); !error.ok()) return error;
       Status status = state.wal->mark();
-      if (!status.ok() && status.code() != StatusCode::disk_full) state.poison(status);
+      if (!state.wal->error().ok()) state.poison(status);  // the log's own state decides, as in commit
       return status;
     }).ignore();
   }
@@ -41,12 +44,19 @@ void look_after_log(CollectionState& state) {
 
 Background::Background(std::shared_ptr<Signals> signals, milliseconds sync_interval, std::function<Collections()> list)
     : signals_(std::move(signals)), log_period_(std::min(sync_interval, kLogPatience)), list_(std::move(list)) {
-  threads_.emplace_back([this] { index_loop(); });
-  threads_.emplace_back([this] { checkpoint_loop(); });
-  threads_.emplace_back([this] { log_loop(); });
+  try {
+    threads_.emplace_back([this] { index_loop(); });
+    threads_.emplace_back([this] { checkpoint_loop(); });
+    threads_.emplace_back([this] { log_loop(); });
+  } catch (...) {
+    stop();  // or the threads that run already would be joined for ever
+    throw;
+  }
 }
 
-Background::~Background() {
+Background::~Background() { stop(); }
+
+void Background::stop() {
   signals_->stop.store(true, std::memory_order_release);  // pairs with stopping()
   signals_->index.ring();
   signals_->checkpoint.ring();
@@ -55,36 +65,45 @@ Background::~Background() {
 
 bool Background::stopping() const noexcept { return signals_->stop.load(std::memory_order_acquire); }
 
+template <class Work>
+void Background::one_turn(Work work) {
+  try {
+    for (const auto& state : list_()) {
+      if (stopping()) return;
+      work(*state);
+    }
+  } catch (const std::bad_alloc&) {
+    // An exception that leaves a thread ends the process. The next turn tries again.
+  }
+}
+
 void Background::index_loop() {
   while (!stopping()) {
     bool worked = false;
-    for (const auto& state : list_()) {
-      if (stopping()) return;
-      const auto step = index_step(*state);  // an error is kept in state.index_error and tried again
+    one_turn([&](CollectionState& state) {
+      const auto step = index_step(state);  // an error is kept in state.index_error and tried again
       worked |= step.ok() && *step;
-    }
+    });
     if (!worked) signals_->index.wait_for(kIndexPatience);
   }
 }
 
 void Background::checkpoint_loop() {
   while (!stopping()) {
-    for (const auto& state : list_()) {
-      if (stopping()) return;
-      if (!wants_checkpoint(*state) || !state->write_error().ok()) continue;
-      checkpoint(*state).ignore();  // the log keeps everything; tried again after more log
-    }
+    one_turn([](CollectionState& state) {
+      if (!wants_checkpoint(state) || !state.write_error().ok()) return;
+      checkpoint(state).ignore();  // the log keeps everything; tried again after more log
+    });
     signals_->checkpoint.wait_for(kCheckpointPatience);
   }
 }
 
 void Background::log_loop() {
   while (!stopping()) {
-    for (const auto& state : list_()) {
-      if (stopping()) return;
-      look_after_log(*state);
-      state->store.reclaimer().collect();
-    }
+    one_turn([](CollectionState& state) {
+      look_after_log(state);
+      state.store.reclaimer().collect();
+    });
     signals_->log.wait_for(log_period_);
   }
 }

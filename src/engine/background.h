@@ -24,6 +24,10 @@ class Background {
   void index_loop();
   void checkpoint_loop();
   void log_loop();
+  /// Calls work(state) for every collection. Memory may be short: then the turn ends early.
+  template <class Work>
+  void one_turn(Work work);
+  void stop();
   [[nodiscard]] bool stopping() const noexcept;
 
   const std::shared_ptr<Signals> signals_;

@@ -211,6 +211,26 @@ void remove_unneeded(CollectionState& state, const CheckpointState& kept) {
       .ignore();
 }
 
+Status no_memory() {
+  return {StatusCode::resource_exhausted, "not enough memory for a checkpoint; the log keeps everything"};
+}
+
+/// Extents, then the manifest. `named`: from here on a manifest may name them. A failure for lack of memory is a
+/// failure like any other: what was used of `next` counts.
+Status write_generation(CollectionState& state, const Instant& instant, const CheckpointState& last,
+                        storage::Manifest& next, bool& named) {
+  try {
+    HF_TRY(write_image(state, instant, last, next));
+    ImageState image{state.name, state.config, **instant.view, *instant.markers};
+    image.view.lsn = next.lsn;  // marks after the last batch change nothing
+    next.state = encode_image_state(image);
+    named = true;
+    return storage::write_manifest(state.fs, state.directory, next);
+  } catch (const std::bad_alloc&) {
+    return no_memory();
+  }
+}
+
 Status checkpoint_locked(CollectionState& state) HF_REQUIRES(state.checkpoint_mutex) {
   CheckpointState& last = state.checkpoint;
   Instant instant;
@@ -225,19 +245,14 @@ Status checkpoint_locked(CollectionState& state) HF_REQUIRES(state.checkpoint_mu
   next.log_checksum = instant.log_end.checksum;
   next.next_extent = last.manifest.next_extent;
   const std::uint64_t first_new = next.next_extent;
-  Status status = write_image(state, instant, last, next);
-  if (!status.ok()) {
-    remove_attempt(state, first_new, next.next_extent);
-  } else {
-    ImageState image{state.name, state.config, view, *instant.markers};
-    image.view.lsn = next.lsn;  // marks after the last batch change nothing
-    next.state = encode_image_state(image);
-    status = storage::write_manifest(state.fs, state.directory, next);
-  }
+  last.generations.reserve(last.generations.size() + 1);  // nothing may fail behind the manifest
+  bool named = false;                                     // a manifest may name the new extents
+  const Status status = write_generation(state, instant, last, next, named);
   // Numbers of a failed attempt are not used again: a file that could not be removed must not stand in the way.
   last.manifest.next_extent = next.next_extent;
   if (!status.ok()) {
     ++last.next_generation;  // a manifest whose rename was not synced may or may not be there
+    if (!named) remove_attempt(state, first_new, next.next_extent);
     return status;
   }
   // power fails here: the new image counts; what it replaces is removed at the next checkpoint or open
@@ -268,7 +283,7 @@ Status checkpoint(CollectionState& state) {
   try {
     status = checkpoint_locked(state);
   } catch (const std::bad_alloc&) {
-    status = Status(StatusCode::resource_exhausted, "not enough memory for a checkpoint; the log keeps everything");
+    status = no_memory();
   }
   // After a failure the background waits for the log to grow by another quarter before it tries again.
   state.checkpoint_wanted_at.store(status.ok() ? interval : state.log_bytes() + interval / 4,

@@ -26,6 +26,9 @@ void fail_all(std::span<CommitRequest* const> requests, const Status& status) {
   for (CommitRequest* request : requests) request->status = status;
 }
 
+/// What a request comes with: whoever is given no outcome, for lack of memory, is not told that all is well.
+Status no_outcome() { return {StatusCode::resource_exhausted, "not enough memory for the commit"}; }
+
 Status unknown_outcome(const Status& cause) {
   return {StatusCode::outcome_unknown,
           "the log could not be written through to the disk (" + cause.to_string() +
@@ -58,8 +61,10 @@ void commit_group(CollectionState& state, std::span<CommitRequest* const> group)
   staged.reserve(group.size());
   bool sync = false;
   for (CommitRequest* request : group) {
-    request->status = writer.stage(request->operations);
-    if (!request->status.ok()) continue;
+    if (Status status = writer.stage(request->operations); !status.ok()) {
+      request->status = std::move(status);
+      continue;
+    }
     staged.push_back(request);
     sync |= request->wants_sync;
   }
@@ -80,6 +85,7 @@ void commit_group(CollectionState& state, std::span<CommitRequest* const> group)
     state.poison(cause);
     return fail_all(staged, unknown_outcome(cause));
   }
+  for (CommitRequest* request : staged) request->status = Status();
   state.acknowledged.fetch_add(staged.size(), std::memory_order_relaxed);
 }
 
@@ -114,6 +120,7 @@ Result<WriteReceipt> write(CollectionState& state, const WriteBatch& batch, cons
     HF_TRY(validate_batch(batch, state.config));
     if (batch.empty()) return WriteReceipt{};
     CommitRequest request;
+    request.status = no_outcome();
     request.body = encode_batch(batch);
     // The same decoding as at replay: what cannot be replayed cannot be logged.
     auto operations = decode_batch(request.body, state.config.dimension);
@@ -131,6 +138,7 @@ Result<WriteReceipt> write(CollectionState& state, const WriteBatch& batch, cons
 
 Status run_exclusive(CollectionState& state, std::function<Status()> work) {
   CommitRequest request;
+  request.status = no_outcome();
   request.exclusive = std::move(work);
   state.queue.submit(request, [&](std::span<CommitRequest* const> group) { work_on_group(state, group); });
   return request.status;

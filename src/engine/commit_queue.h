@@ -9,7 +9,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <span>
 #include <vector>
@@ -34,6 +33,7 @@ struct CommitRequest {
  private:
   friend class CommitQueue;
   CondVar changed_;
+  CommitRequest* next_ = nullptr;  ///< behind this one in the queue
   bool done_ = false;
 };
 
@@ -42,13 +42,16 @@ class CommitQueue {
   using Work = std::function<void(std::span<CommitRequest* const> group)>;
 
   /// Blocks until the request is done: by this thread as a leader, which calls `work` on its group, or by another.
+  /// Takes no memory that could be short. If `work` throws bad_alloc, its group is done: whoever it gave no status
+  /// keeps the one that the request came with.
   void submit(CommitRequest& request, const Work& work) HF_EXCLUDES(mutex_);
 
  private:
-  [[nodiscard]] std::vector<CommitRequest*> form_group() const HF_REQUIRES(mutex_);
+  void form_group(std::vector<CommitRequest*>& group) const HF_REQUIRES(mutex_);
 
   Mutex mutex_;
-  std::deque<CommitRequest*> queue_ HF_GUARDED_BY(mutex_);
+  CommitRequest* first_ HF_GUARDED_BY(mutex_) = nullptr;
+  CommitRequest* last_ HF_GUARDED_BY(mutex_) = nullptr;
 };
 
 }  // namespace holdfast::engine

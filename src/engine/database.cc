@@ -2,6 +2,7 @@
 #include "holdfast/database.h"
 
 #include <new>
+#include <system_error>
 
 #include "engine/checkpoint.h"
 #include "engine/commit.h"
@@ -95,6 +96,9 @@ Result<Database> Database::open_with(const std::filesystem::path& path, const en
     return Database(std::move(state).value());
   } catch (const std::bad_alloc&) {
     return no_memory();
+  } catch (const std::system_error&) {
+    return Status(StatusCode::resource_exhausted,
+                  "no thread to be had for background work: raise the limit (ulimit -u)");
   }
 }
 Result<Collection> Database::create_collection(std::string_view name, const CollectionConfig& config) {

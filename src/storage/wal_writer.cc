@@ -86,13 +86,12 @@ class WalWriter::Impl {
       if (next_busy_ || ready_.file) return {};
       next_busy_ = true;
     }
+    const NextName name(*this);
     SegmentFile made;
     StepFailure failure = make_zero_filled(fs_, os::join(options_.directory, kNextSegmentFile), segment_bytes_, made);
     Status status = finish_step(std::move(failure));
     const MutexLock lock(mutex_);
-    next_busy_ = false;
     if (status.ok()) ready_ = std::move(made);
-    next_free_.notify_all();
     return status;
   }
 
@@ -197,13 +196,13 @@ class WalWriter::Impl {
     // The old segment stays current until the new one is in place: on a full disk a smaller group still fits into it.
     const bool oversize = kSegmentHeaderBytes + bytes > segment_bytes_;
     if (!oversize) reserve_next_name();
+    const NextName name(*this, !oversize);
     SegmentFile next;
     StepFailure failure = oversize ? make_zero_filled(fs_, os::join(options_.directory, kOversizeSegmentFile),
                                                       kSegmentHeaderBytes + bytes, next)
                                    : take_next(next);
     Status status = finish_step(std::move(failure));
     if (status.ok()) status = take_into_use(std::move(next));
-    if (!oversize) release_next_name();
     return status;
   }
 
@@ -214,11 +213,23 @@ class WalWriter::Impl {
     while (next_busy_) next_free_.wait(mutex_);
     next_busy_ = true;
   }
-  void release_next_name() {
-    const MutexLock lock(mutex_);
-    next_busy_ = false;
-    next_free_.notify_all();
-  }
+  /// Whoever set next_busy_ holds one: it is given back also when memory is short on the way.
+  class NextName {
+   public:
+    explicit NextName(Impl& impl, bool held = true) noexcept : impl_(impl), held_(held) {}
+    ~NextName() {
+      if (!held_) return;
+      const MutexLock lock(impl_.mutex_);
+      impl_.next_busy_ = false;
+      impl_.next_free_.notify_all();
+    }
+    NextName(const NextName&) = delete;
+    NextName& operator=(const NextName&) = delete;
+
+   private:
+    Impl& impl_;
+    const bool held_;
+  };
 
   /// The segment made ahead, or one made now.
   StepFailure take_next(SegmentFile& next) {
@@ -246,7 +257,7 @@ class WalWriter::Impl {
     Status headed = next.file->write_at(0, sector);
     // Power fails here: a temporary file, removed by the next open.
     if (headed.ok()) headed = next.file->sync();
-    const std::string path = os::join(options_.directory, segment_name(header.first_lsn));
+    std::string path = os::join(options_.directory, segment_name(header.first_lsn));
     if (headed.ok()) headed = fs_.rename(next.path, path);
     if (!headed.ok()) {
       fs_.remove(next.path).ignore();  // no frame is in it; best effort
@@ -254,7 +265,7 @@ class WalWriter::Impl {
     }
     // Power fails here: the segment is there with its header and no frame, or not at all; both mean the same log.
     if (Status synced = fs_.sync_directory(options_.directory); !synced.ok()) return poison(std::move(synced));
-    next.path = path;
+    next.path = std::move(path);  // nothing may fail between the new name and its use: the old segment has a successor
     current_ = std::move(next);
     offset_ = kSegmentHeaderBytes;
     dirty_end_ = 0;
