@@ -100,6 +100,7 @@ Status StoreDriver::write(const Step& step) {
   const auto receipt = collection->write(step.batch, {step.durability});
   switch (receipt.status().code()) {
     case StatusCode::ok: expected.acknowledge(durability == Durability::sync); break;
+    case StatusCode::io_error:  // no file for the next segment: nothing was logged
     case StatusCode::read_only: expected.refuse(); break;
     // Nothing was kept, but if the disk had no room even to unmake the attempt, a crash may bring it to light as long
     // as nothing was written over it.
