@@ -1,5 +1,6 @@
 #include "holdfast/types.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 
@@ -135,7 +136,12 @@ std::string RecoveryReport::to_string() const {
   std::string text = std::string(clean ? "clean: " : "recovered: ") + line;
   if (!cut_reason.empty()) text += "\n  cut: " + cut_reason;
   if (fell_back) text += "\n  the newest checkpoint was damaged; the one before it and a longer log were used";
-  for (const std::string& file : files_removed) text += "\n  removed " + file;
+  constexpr std::size_t kFilesShown = 4;
+  for (std::size_t i = 0; i < std::min(files_removed.size(), kFilesShown); ++i)
+    text += "\n  removed " + files_removed[i];
+  if (files_removed.size() > kFilesShown) {
+    text += " and " + std::to_string(files_removed.size() - kFilesShown) + " more left-overs of interrupted work";
+  }
   for (const std::string& note : notes) text += "\n  note: " + note;
   return text;
 }
