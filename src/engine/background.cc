@@ -1,7 +1,9 @@
 #include "engine/background.h"
 
 #include <algorithm>
+#include <exception>
 #include <new>
+#include <string>
 
 #include "engine/checkpoint.h"
 #include "engine/commit.h"
@@ -43,14 +45,17 @@ void look_after_log(CollectionState& state) {
 }  // namespace
 
 Background::Background(std::shared_ptr<Signals> signals, milliseconds sync_interval, std::function<Collections()> list)
-    : signals_(std::move(signals)), log_period_(std::min(sync_interval, kLogPatience)), list_(std::move(list)) {
+    : signals_(std::move(signals)), log_period_(std::min(sync_interval, kLogPatience)), list_(std::move(list)) {}
+
+Status Background::start() {
   try {
     threads_.emplace_back([this] { index_loop(); });
     threads_.emplace_back([this] { checkpoint_loop(); });
     threads_.emplace_back([this] { log_loop(); });
-  } catch (...) {
-    stop();  // or the threads that run already would be joined for ever
-    throw;
+    return {};
+  } catch (const std::exception& error) {
+    // The destructor stops and joins those that run already.
+    return {StatusCode::resource_exhausted, std::string("cannot start a background thread: ") + error.what()};
   }
 }
 

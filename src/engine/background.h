@@ -17,6 +17,8 @@ class Background {
   /// `list` gives the collections as they are now; called from the threads.
   Background(std::shared_ptr<Signals> signals, std::chrono::milliseconds sync_interval,
              std::function<Collections()> list);
+  /// Starts the threads. resource_exhausted if the system gives none.
+  Status start();
   /// Stops and joins: at the latest after the batch or checkpoint that is under way.
   ~Background();
 

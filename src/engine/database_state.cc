@@ -106,15 +106,22 @@ Result<std::shared_ptr<DatabaseState>> DatabaseState::open(const std::string& pa
   HF_TRY(state->open_collections());
   if (options.background) {
     state->background_ = std::make_unique<Background>(state->signals_, options.open.sync_interval,
-                                                      [raw = state.get()]() -> Background::Collections {
-                                                        MutexLock lock(raw->mutex_);
-                                                        Background::Collections list;
-                                                        for (const auto& [name, collection] : raw->collections_)
-                                                          list.push_back(collection);
-                                                        return list;
-                                                      });
+                                                      [raw = state.get()] { return raw->listed(); });
+    HF_TRY(state->background_->start());
   }
   return state;
+}
+
+Background::Collections DatabaseState::listed() const {
+  MutexLock lock(list_mutex_);
+  return list_;
+}
+
+void DatabaseState::list_collections() {
+  Background::Collections list;
+  for (const auto& [name, collection] : collections_) list.push_back(collection);
+  MutexLock lock(list_mutex_);
+  list_ = std::move(list);
 }
 
 Status DatabaseState::open_collections() {
@@ -134,6 +141,7 @@ Status DatabaseState::open_collections() {
       quarantined_.emplace(entry.name, collection.status());
     }
   }
+  list_collections();
   return {};
 }
 
@@ -186,6 +194,7 @@ Result<std::shared_ptr<CollectionState>> DatabaseState::create(std::string_view 
   }
   HF_ASSIGN(auto collection, recover_collection(request));
   collections_.emplace(request.name, collection);
+  list_collections();
   return collection;
 }
 
@@ -236,6 +245,7 @@ Status DatabaseState::drop(std::string_view name) {
     }).ignore();  // cannot fail
     MutexLock no_checkpoint(state.checkpoint_mutex);
     collections_.erase(open);
+    list_collections();
   }
   if (const auto broken = quarantined_.find(name); broken != quarantined_.end()) quarantined_.erase(broken);
   return remove_collection_files(*options_.fs, directory);
@@ -292,6 +302,7 @@ Status DatabaseState::close() {
     collection->indexed.notify_all();
   }
   collections_.clear();
+  list_collections();
   lock_.reset();
   return first;
 }

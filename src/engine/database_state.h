@@ -33,6 +33,9 @@ class DatabaseState {
   DatabaseState(std::string path, EngineOptions options);
   Status open_collections() HF_EXCLUDES(mutex_);
   Status remove_orphan_directories() HF_REQUIRES(mutex_);
+  /// For the background threads: what is open, without waiting for a create or drop that is under way.
+  [[nodiscard]] Background::Collections listed() const HF_EXCLUDES(list_mutex_);
+  void list_collections() HF_REQUIRES(mutex_) HF_EXCLUDES(list_mutex_);
   Status write_catalog(const storage::Catalog& next) HF_REQUIRES(mutex_);
 
   const std::string path_;
@@ -44,6 +47,8 @@ class DatabaseState {
   std::map<std::string, std::shared_ptr<CollectionState>, std::less<>> collections_ HF_GUARDED_BY(mutex_);
   std::map<std::string, Status, std::less<>> quarantined_ HF_GUARDED_BY(mutex_);
   bool closed_ HF_GUARDED_BY(mutex_) = false;
+  mutable Mutex list_mutex_;  ///< taken last, held for a moment
+  Background::Collections list_ HF_GUARDED_BY(list_mutex_);
   std::unique_ptr<Background> background_;
 };
 

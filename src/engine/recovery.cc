@@ -34,7 +34,8 @@ double ms_since(Clock::time_point start) {
 /// The manifests that exist, newest first.
 struct Generations {
   std::vector<storage::Manifest> readable;
-  std::vector<std::string> broken;  ///< why each unreadable one is unreadable
+  std::vector<storage::Manifest> skipped;  ///< readable, but their extents are damaged
+  std::vector<std::string> broken;         ///< why each unreadable one is unreadable
   std::uint64_t highest = 0;
   Lsn proven = 0;  ///< highest lsn that a readable manifest holds
 };
@@ -77,6 +78,7 @@ Result<std::shared_ptr<CollectionState>> load_newest(const RecoveryRequest& requ
     }
     if (state.status().code() != StatusCode::data_damaged) return state.status();
     if (first_damage.empty()) first_damage = state.status().message();
+    generations.skipped.push_back(std::move(generations.readable.front()));
     generations.readable.erase(generations.readable.begin());
   }
   return Status(StatusCode::data_damaged, "no checkpoint is sound: " + first_damage);
@@ -131,8 +133,10 @@ Status replay(CollectionState& state, const storage::ReadLogOptions& options, st
 /// R2.
 Status remove_orphans(CollectionState& state, const Generations& generations) {
   std::set<std::uint64_t> named;
-  for (const storage::Manifest& manifest : generations.readable) {
-    for (const storage::ExtentInfo& extent : manifest.extents) named.insert(extent.number);
+  for (const auto* manifests : {&generations.readable, &generations.skipped}) {
+    for (const storage::Manifest& manifest : *manifests) {
+      for (const storage::ExtentInfo& extent : manifest.extents) named.insert(extent.number);
+    }
   }
   const auto sweep = [&](const std::string& directory, bool extents_too) -> Status {
     HF_ASSIGN(const auto entries, state.fs.list(directory));
@@ -187,7 +191,10 @@ Status make_writable(CollectionState& state, const Generations& generations, con
   HF_ASSIGN(const std::vector<std::string> removed, storage::seal_tail(state.fs, options, tail));
   state.report.files_removed.insert(state.report.files_removed.end(), removed.begin(), removed.end());
   HF_TRY(remove_orphans(state, generations));
-  HF_ASSIGN(const std::uint64_t next_extent, free_extent_number(state, generations.readable.front().next_extent));
+  std::uint64_t next_extent = generations.readable.front().next_extent;
+  for (const storage::Manifest& manifest : generations.skipped)
+    next_extent = std::max(next_extent, manifest.next_extent);
+  HF_ASSIGN(next_extent, free_extent_number(state, next_extent));
   remember_checkpoint(state, generations, next_extent);
   return {};
 }
