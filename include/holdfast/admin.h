@@ -60,7 +60,8 @@ struct LogEntry {
 };
 
 /// Calls `visit` for every entry of the collection's log in order, until it returns false.
-/// An empty name means the only collection of the store. Works on a closed store. Errors: not_found, not_a_store, io_error.
+/// An empty name means the only collection of the store. Works on a closed store. Errors: not_found, not_a_store,
+/// io_error.
 Status dump_log(const std::filesystem::path& path, std::string_view collection,
                 const std::function<bool(const LogEntry&)>& visit);
 

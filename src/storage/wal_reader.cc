@@ -94,8 +94,8 @@ class LogReader {
     return {};
   }
 
-  /// Segment i ends where its successor begins (R3), so names tell which ones end at or below the checkpoint. The header
-  /// of the first one that is left says what came before it, and is compared with the checkpoint's end.
+  /// Segment i ends where its successor begins (R3), so names tell which ones end at or below the checkpoint. The
+  /// header of the first one that is left says what came before it, and is compared with the checkpoint's end.
   void skip_below() {
     std::size_t first = 0;
     while (first + 1 < segments_.size() && segments_[first + 1].first_lsn <= options_.after + 1) ++first;

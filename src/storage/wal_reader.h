@@ -87,8 +87,8 @@ struct ReadLogOptions {
 /// Makes the accepted tail safe to go on from: the valid part of the last segment is copied to a fresh file, synced,
 /// renamed over it, and the directory synced (the page cache may hold what the disk does not). Not copied if every
 /// frame of it is proven durable and nothing follows. Then segments behind it that hold no frame are removed, and every
-/// left-over temporary file. Idempotent, and may be stopped at any call. REQUIRES verdict complete, torn_tail, unacknowledged or
-/// damage_below_checkpoint of a read_log with the same options. Returns the names of removed files.
+/// left-over temporary file. Idempotent, and may be stopped at any call. REQUIRES verdict complete, torn_tail,
+/// unacknowledged or damage_below_checkpoint of a read_log with the same options. Returns the names of removed files.
 [[nodiscard]] Result<std::vector<std::string>> seal_tail(os::FileSystem& fs, const ReadLogOptions& options,
                                                          const LogTail& tail);
 

@@ -67,8 +67,8 @@ Result<std::vector<std::string>> seal_tail(os::FileSystem& fs, const ReadLogOpti
   for (const os::DirectoryEntry& entry : entries) {
     if (entry.is_directory) continue;
     const ParsedName parsed = parse_name(entry.name);
-    // Without a frame in what was read, only what begins behind the end is empty: segments that lie below the checkpoint
-    // were not read, and an older checkpoint may need them.
+    // Without a frame in what was read, only what begins behind the end is empty: segments that lie below the
+    // checkpoint were not read, and an older checkpoint may need them.
     const bool behind = tail.last_segment.empty() ? parsed.number > tail.end.lsn : entry.name > tail.last_segment;
     const bool empty_segment = parsed.kind == FileKind::segment && behind;
     if (parsed.kind != FileKind::temporary && !empty_segment) continue;

@@ -144,5 +144,5 @@ int work(const char* path, std::uint64_t seed, int pipe) {
 int main(int argc, char** argv) {
   if (argc != 4) return 2;
   return holdfast::testing::work(argv[1], std::strtoull(argv[2], nullptr, 10),
-                                  static_cast<int>(std::strtol(argv[3], nullptr, 10)));
+                                 static_cast<int>(std::strtol(argv[3], nullptr, 10)));
 }

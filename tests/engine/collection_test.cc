@@ -7,7 +7,8 @@
 namespace holdfast::testing {
 namespace {
 
-using CollectionTest = SimStore;
+using CollectionTest = AnyStore;
+HF_ON_BOTH_DISKS(CollectionTest);
 
 double exact_distance(Metric metric, const std::vector<float>& a, const std::vector<float>& b) {
   double l2 = 0, dot = 0, aa = 0, bb = 0;
@@ -25,7 +26,7 @@ double exact_distance(Metric metric, const std::vector<float>& a, const std::vec
   return 0;
 }
 
-TEST_F(CollectionTest, upsert_get_replace_erase) {
+TEST_P(CollectionTest, upsert_get_replace_erase) {
   Database db = open_database();
   Collection c = make(db);
   HF_ASSERT_OK(put(c, 1, 10));
@@ -42,7 +43,7 @@ TEST_F(CollectionTest, upsert_get_replace_erase) {
   EXPECT_TRUE(holds(c, 1, 12));
 }
 
-TEST_F(CollectionTest, receipts_count_and_number) {
+TEST_P(CollectionTest, receipts_count_and_number) {
   Database db = open_database();
   Collection c = make(db);
   WriteBatch batch;
@@ -59,7 +60,7 @@ TEST_F(CollectionTest, receipts_count_and_number) {
   EXPECT_EQ(c.snapshot().lsn(), 2u);
 }
 
-TEST_F(CollectionTest, uuid_and_number_ids_are_apart) {
+TEST_P(CollectionTest, uuid_and_number_ids_are_apart) {
   Database db = open_database();
   Collection c = make(db);
   const PointId uuid = PointId::parse("00000000-0000-0000-0000-000000000007").value();
@@ -111,7 +112,7 @@ TEST_P(EveryMetric, search_agrees_with_double_precision_before_and_after_indexin
 
 INSTANTIATE_TEST_SUITE_P(Metrics, EveryMetric, ::testing::Values(Metric::l2, Metric::inner_product, Metric::cosine));
 
-TEST_F(CollectionTest, a_snapshot_does_not_change) {
+TEST_P(CollectionTest, a_snapshot_does_not_change) {
   Database db = open_database();
   Collection c = make(db);
   for (std::uint64_t id = 0; id < 300; ++id) HF_ASSERT_OK(put(c, id, id));
@@ -150,7 +151,7 @@ TEST_F(CollectionTest, a_snapshot_does_not_change) {
   EXPECT_EQ(c.snapshot().size(), 500u);
 }
 
-TEST_F(CollectionTest, a_snapshot_outlives_collection_and_database) {
+TEST_P(CollectionTest, a_snapshot_outlives_collection_and_database) {
   std::optional<Snapshot> snapshot;
   {
     Database db = open_database(true);
@@ -168,7 +169,7 @@ TEST_F(CollectionTest, a_snapshot_outlives_collection_and_database) {
   EXPECT_EQ(again.collection("c")->snapshot().size(), 100u);
 }
 
-TEST_F(CollectionTest, ids_lists_live_points_by_age_and_resumes) {
+TEST_P(CollectionTest, ids_lists_live_points_by_age_and_resumes) {
   Database db = open_database();
   Collection c = make(db);
   for (std::uint64_t id = 0; id < 50; ++id) HF_ASSERT_OK(put(c, id, id));
@@ -193,7 +194,7 @@ TEST_F(CollectionTest, ids_lists_live_points_by_age_and_resumes) {
   EXPECT_EQ(seen, expected);
 }
 
-TEST_F(CollectionTest, markers_are_part_of_their_batch) {
+TEST_P(CollectionTest, markers_are_part_of_their_batch) {
   Database db = open_database();
   Collection c = make(db);
   EXPECT_FALSE(c.marker("import").has_value());
@@ -222,7 +223,7 @@ TEST_F(CollectionTest, markers_are_part_of_their_batch) {
   EXPECT_FALSE(reopened.marker("import").has_value());
 }
 
-TEST_F(CollectionTest, collections_are_created_listed_dropped) {
+TEST_P(CollectionTest, collections_are_created_listed_dropped) {
   Database db = open_database();
   Collection a = make(db, "a");
   Collection b = make(db, "b");
@@ -243,7 +244,7 @@ TEST_F(CollectionTest, collections_are_created_listed_dropped) {
   EXPECT_TRUE(holds(again.collection("b").value(), 1, 2));
 }
 
-TEST_F(CollectionTest, dead_points_take_no_place_in_results) {
+TEST_P(CollectionTest, dead_points_take_no_place_in_results) {
   Database db = open_database();
   Collection c = make(db);
   for (std::uint64_t id = 0; id < 400; ++id) HF_ASSERT_OK(put(c, id, id));
@@ -260,7 +261,7 @@ TEST_F(CollectionTest, dead_points_take_no_place_in_results) {
   }
 }
 
-TEST_F(CollectionTest, more_pins_than_one_block_holds) {
+TEST_P(CollectionTest, more_pins_than_one_block_holds) {
   Database db = open_database();
   Collection c = make(db);
   HF_ASSERT_OK(put(c, 1, 1));
@@ -273,7 +274,7 @@ TEST_F(CollectionTest, more_pins_than_one_block_holds) {
   EXPECT_EQ(c.stats().pinned_snapshots, 0u);
 }
 
-TEST_F(CollectionTest, superseded_lists_are_freed_when_the_last_snapshot_goes) {
+TEST_P(CollectionTest, superseded_lists_are_freed_when_the_last_snapshot_goes) {
   Database db = open_database();
   Collection c = make(db);
   for (std::uint64_t id = 0; id < 300; ++id) HF_ASSERT_OK(put(c, id, id));

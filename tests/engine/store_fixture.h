@@ -106,4 +106,24 @@ class SimStore : public ::testing::Test {
   SimFileSystem fs_{7};
 };
 
+enum class Disk { simulated, real };
+
+/// The same on either disk; for tests that look at the store through its API only.
+class AnyStore : public SimStore, public ::testing::WithParamInterface<Disk> {
+ protected:
+  Database open_database(bool background = false) {
+    if (GetParam() == Disk::simulated) return SimStore::open_database(background);
+    auto db = Database::open_with(directory_ / "store", options_on(os::posix_file_system(), background));
+    if (!db.ok()) throw std::runtime_error(db.status().to_string());
+    return std::move(db).value();
+  }
+
+ private:
+  TempDir directory_;
+};
+
+#define HF_ON_BOTH_DISKS(fixture)                                                          \
+  INSTANTIATE_TEST_SUITE_P(Disks, fixture, ::testing::Values(Disk::simulated, Disk::real), \
+                           [](const auto& info) { return info.param == Disk::simulated ? "simulated" : "real"; })
+
 }  // namespace holdfast::testing

@@ -75,7 +75,8 @@ TEST_P(GoldenStore, IsWholeAndTakesWrites) {
             database->collection("numbers")->snapshot().size());
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, GoldenStore, ::testing::Values("v1"), [](const auto& format) { return format.param; });
+INSTANTIATE_TEST_SUITE_P(Formats, GoldenStore, ::testing::Values("v1"),
+                         [](const auto& format) { return format.param; });
 
 }  // namespace
 }  // namespace holdfast::testing

@@ -62,7 +62,7 @@ TEST_F(WalReaderTest, E0_OnlyFramesBehindTheCheckpointAreVisited) {
 }
 
 TEST_F(WalReaderTest, E0_SegmentsBelowTheCheckpointAreReadOnlyIfAskedFor) {
-  const LogEnd end = write_synced(6, 2);  // two frames per segment
+  const LogEnd end = write_synced(6, 2);                           // two frames per segment
   flip(segment_name(1), kSegmentHeaderBytes + kFrameHeaderBytes);  // the body of frame 1
   ReadLogOptions options = read_options(4);
   EXPECT_EQ(read_back(fs_, options).tail.verdict, LogVerdict::damage_below_checkpoint);
