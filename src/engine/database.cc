@@ -17,6 +17,16 @@ namespace {
 
 Status no_memory() { return {StatusCode::resource_exhausted, "not enough memory"}; }
 
+/// No exception crosses the API.
+template <class Outcome, class Work>
+Outcome guarded(Work work) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return no_memory();
+  }
+}
+
 }  // namespace
 
 // --- Snapshot ---
@@ -28,11 +38,8 @@ Result<Point> Snapshot::get(PointId id) const { return engine::get(*state_->stat
 std::uint64_t Snapshot::size() const noexcept { return state_->view->live; }
 Lsn Snapshot::lsn() const noexcept { return state_->view->lsn; }
 Result<std::vector<PointId>> Snapshot::ids(std::uint64_t after, std::size_t limit, std::uint64_t* next) const {
-  try {
-    return engine::list_ids(*state_->state, *state_->view, after, limit, next);
-  } catch (const std::bad_alloc&) {
-    return no_memory();
-  }
+  return guarded<Result<std::vector<PointId>>>(
+      [&] { return engine::list_ids(*state_->state, *state_->view, after, limit, next); });
 }
 
 // --- Collection ---
@@ -42,43 +49,47 @@ const CollectionConfig& Collection::config() const noexcept { return state_->con
 
 Result<WriteReceipt> Collection::upsert(PointId id, std::span<const float> vector, std::string_view payload,
                                         const WriteOptions& options) {
-  try {
+  return guarded<Result<WriteReceipt>>([&] {
     WriteBatch batch;
     batch.upsert(id, vector, payload);
     return engine::write(*state_, batch, options);
-  } catch (const std::bad_alloc&) {
-    return no_memory();
-  }
+  });
 }
 Result<WriteReceipt> Collection::erase(PointId id, const WriteOptions& options) {
-  try {
+  return guarded<Result<WriteReceipt>>([&] {
     WriteBatch batch;
     batch.erase(id);
     return engine::write(*state_, batch, options);
-  } catch (const std::bad_alloc&) {
-    return no_memory();
-  }
+  });
 }
 Result<WriteReceipt> Collection::write(const WriteBatch& batch, const WriteOptions& options) {
   return engine::write(*state_, batch, options);
 }
 Result<Point> Collection::get(PointId id) const {
-  const engine::Pin view(state_->store.pins());
-  return engine::get(*state_, *view, id);
+  return guarded<Result<Point>>([&]() -> Result<Point> {
+    const engine::Pin view(state_->store.pins());
+    return engine::get(*state_, *view, id);
+  });
 }
 Snapshot Collection::snapshot() const { return Snapshot(std::make_shared<const engine::SnapshotState>(state_)); }
 Result<Hits> Collection::search(std::span<const float> query, const SearchOptions& options) const {
-  const engine::Pin view(state_->store.pins());
-  return engine::search(*state_, *view, query, options);
+  return guarded<Result<Hits>>([&]() -> Result<Hits> {
+    const engine::Pin view(state_->store.pins());
+    return engine::search(*state_, *view, query, options);
+  });
 }
 std::optional<std::string> Collection::marker(std::string_view key) const {
   const auto markers = state_->store.markers();
   const auto found = markers->find(key);
   return found == markers->end() ? std::nullopt : std::optional(found->second);
 }
-Status Collection::flush() { return engine::flush(*state_); }
+Status Collection::flush() {
+  return guarded<Status>([&] { return engine::flush(*state_); });
+}
 Status Collection::checkpoint() { return engine::checkpoint(*state_); }
-Status Collection::wait_until_indexed() { return engine::wait_until_indexed(*state_); }
+Status Collection::wait_until_indexed() {
+  return guarded<Status>([&] { return engine::wait_until_indexed(*state_); });
+}
 CollectionStats Collection::stats() const { return engine::collect_stats(*state_); }
 const RecoveryReport& Collection::recovery_report() const noexcept { return state_->report; }
 
@@ -102,18 +113,24 @@ Result<Database> Database::open_with(const std::filesystem::path& path, const en
   }
 }
 Result<Collection> Database::create_collection(std::string_view name, const CollectionConfig& config) {
-  auto state = state_->create(name, config);
-  if (!state.ok()) return state.status();
-  return Collection(std::move(state).value());
+  return guarded<Result<Collection>>([&]() -> Result<Collection> {
+    auto state = state_->create(name, config);
+    if (!state.ok()) return state.status();
+    return Collection(std::move(state).value());
+  });
 }
 Result<Collection> Database::collection(std::string_view name) const {
   auto state = state_->find(name);
   if (!state.ok()) return state.status();
   return Collection(std::move(state).value());
 }
-Status Database::drop_collection(std::string_view name) { return state_->drop(name); }
+Status Database::drop_collection(std::string_view name) {
+  return guarded<Status>([&] { return state_->drop(name); });
+}
 std::vector<std::string> Database::collections() const { return state_->names(); }
 std::vector<QuarantinedCollection> Database::quarantined() const { return state_->quarantined(); }
-Status Database::close() { return state_->close(); }
+Status Database::close() {
+  return guarded<Status>([&] { return state_->close(); });
+}
 
 }  // namespace holdfast
