@@ -55,7 +55,8 @@ Status Background::start() {
     return {};
   } catch (const std::exception& error) {
     // The destructor stops and joins those that run already.
-    return {StatusCode::resource_exhausted, std::string("cannot start a background thread: ") + error.what()};
+    return {StatusCode::resource_exhausted,
+            std::string("no thread to be had for background work (") + error.what() + "): raise the limit (ulimit -u)"};
   }
 }
 

@@ -2,7 +2,6 @@
 #include "holdfast/database.h"
 
 #include <new>
-#include <system_error>
 
 #include "engine/checkpoint.h"
 #include "engine/commit.h"
@@ -101,16 +100,11 @@ Result<Database> Database::open(const std::filesystem::path& path, const OpenOpt
   return open_with(path, engine_options);
 }
 Result<Database> Database::open_with(const std::filesystem::path& path, const engine::EngineOptions& options) {
-  try {
+  return guarded<Result<Database>>([&]() -> Result<Database> {
     auto state = engine::DatabaseState::open(path.string(), options);
     if (!state.ok()) return state.status();
     return Database(std::move(state).value());
-  } catch (const std::bad_alloc&) {
-    return no_memory();
-  } catch (const std::system_error&) {
-    return Status(StatusCode::resource_exhausted,
-                  "no thread to be had for background work: raise the limit (ulimit -u)");
-  }
+  });
 }
 Result<Collection> Database::create_collection(std::string_view name, const CollectionConfig& config) {
   return guarded<Result<Collection>>([&]() -> Result<Collection> {

@@ -124,6 +124,6 @@ class AnyStore : public SimStore, public ::testing::WithParamInterface<Disk> {
 
 #define HF_ON_BOTH_DISKS(fixture)                                                          \
   INSTANTIATE_TEST_SUITE_P(Disks, fixture, ::testing::Values(Disk::simulated, Disk::real), \
-                           [](const auto& info) { return info.param == Disk::simulated ? "simulated" : "real"; })
+                           [](const auto& disk) { return disk.param == Disk::simulated ? "simulated" : "real"; })
 
 }  // namespace holdfast::testing
