@@ -49,6 +49,7 @@ Status check(Arguments& arguments) {
   CLI_TRY(check_range("--batch", arguments.settings.batch_rows, 1, kMaxBatchOperations - 1));
   CLI_TRY(check_range("--m", arguments.config.m, 2, kMaxM));
   CLI_TRY(check_range("--ef-construction", arguments.config.ef_construction, arguments.config.m, kMaxEfConstruction));
+  if (!arguments.source.format.empty()) CLI_TRY(source_format(arguments.file, arguments.source.format).status());
   CLI_ASSIGN(arguments.settings.durability, parse_durability(arguments.durability));
   if (arguments.metric) {
     CLI_ASSIGN(arguments.config.metric, parse_metric(*arguments.metric));

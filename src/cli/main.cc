@@ -31,7 +31,9 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     std::string command = "holdfast";
     for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
-    return fail({StatusCode::invalid_argument, std::string(error.what()) + ": see '" + command + " --help'"});
+    const bool unknown = app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-';
+    const std::string what = unknown ? "'" + std::string(argv[1]) + "' is no command" : std::string(error.what());
+    return fail({StatusCode::invalid_argument, what + ": see '" + command + " --help'"});
   }
   return exit_code;
 }

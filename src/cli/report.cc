@@ -31,6 +31,17 @@ std::string_view advice(StatusCode code) noexcept {
   return "";
 }
 
+/// Whether the message brings its own advice, as some of the engine's do: then it is not given twice.
+bool advises(const Status& status) noexcept {
+  const auto says = [&](std::string_view part) { return status.message().find(part) != std::string_view::npos; };
+  switch (status.code()) {
+    case StatusCode::already_open: return says("close the store there");
+    case StatusCode::not_a_store: return says("choose an empty directory");
+    case StatusCode::data_damaged: return says("'holdfast verify'");
+    default: return false;
+  }
+}
+
 std::string one_line(std::string text) {
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20) c = ' ';
@@ -48,7 +59,7 @@ const char kExitCodeHelp[] =
 std::string error_line(const Status& status) {
   std::string line(status.message());
   const std::string_view what_to_do = advice(status.code());
-  if (!what_to_do.empty()) line.append(": ").append(what_to_do);
+  if (!what_to_do.empty() && !advises(status)) line.append(": ").append(what_to_do);
   return one_line(std::move(line));
 }
 

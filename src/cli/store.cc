@@ -44,7 +44,11 @@ Result<Database> open_store(const std::string& path, const OpenOptions& options)
   if (!options.create_if_missing && !std::filesystem::exists(path, ignored) && !ignored) {
     return Status(StatusCode::not_a_store, path + ": there is nothing at this path");
   }
-  return Database::open(path, options);
+  Result<Database> opened = Database::open(path, options);
+  if (options.create_if_missing && opened.status().code() == StatusCode::not_found) {
+    return Status(StatusCode::not_a_store, std::string(opened.status().message()));  // no directory to make it in
+  }
+  return opened;
 }
 
 Result<Collection> choose_collection(const Database& database, const std::string& store, const std::string& name) {

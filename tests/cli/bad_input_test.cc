@@ -145,12 +145,13 @@ TEST_F(BadInput, NumbersOutOfRange) {
   expect_error({"create", store_, "x", "--dim", "4", "--metric", "manhattan"}, 2, "is no metric");
   expect_error({"import", store_, folder_ / "good.fbin", "--batch", "0"}, 2, "--batch 0");
   expect_error({"import", store_, folder_ / "good.fbin", "--durability", "maybe"}, 2, "is no durability");
+  expect_error({"import", store_, folder_ / "good.fbin", "--format", "csv"}, 2, "'csv' is no format");
   expect_error({"import", store_, folder_ / "good.fbin", "--first-id", "18446744073709551610"}, 4, "beyond 2^64");
 }
 
 TEST_F(BadInput, WrongUsage) {
   expect_error({}, 2, "--help");
-  expect_error({"find"}, 2, "--help");
+  expect_error({"find"}, 2, "'find' is no command: see 'holdfast --help'");
   expect_error({"search"}, 2, "holdfast search --help");
   expect_error({"search", store_, "--nonsense"}, 2, "nonsense");
   expect_error({"search", store_}, 2, "one of --vector, --id and --file");
@@ -165,6 +166,7 @@ TEST_F(BadInput, DirectoriesThatAreNoStore) {
   expect_error({"info", folder_ / "missing"}, 3, "missing");
   expect_error({"info", folder_ / "good.fbin"}, 3, "good.fbin");
   expect_error({"create", folder_ / "photos", "x", "--dim", "4"}, 3, "photos");
+  expect_error({"create", folder_ / "none/store", "x", "--dim", "4"}, 3, "check the path");
   expect_error({"verify", folder_ / "photos"}, 2, "photos");
   expect_error({"log", folder_ / "photos", "points"}, 3, "photos");
   EXPECT_FALSE(std::filesystem::exists(folder_ / "missing"));
