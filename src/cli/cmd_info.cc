@@ -1,6 +1,7 @@
 // holdfast info: what a store holds and how it is.
 #include <cstdio>
 #include <memory>
+#include <string_view>
 
 #include "cli/commands.h"
 #include "cli/json_text.h"
@@ -83,6 +84,16 @@ std::string json_store(const std::string& path, const std::vector<Collection>& c
   return JsonObject().text("store", path).raw("collections", served.str()).raw("quarantined", quarantined.str()).str();
 }
 
+/// The report in one line: its parts stand on lines of their own.
+std::string recovery_text(const RecoveryReport& report) {
+  constexpr std::string_view kNewLine = "\n  ";
+  std::string text = report.to_string();
+  for (std::size_t at = text.find(kNewLine); at != std::string::npos; at = text.find(kNewLine, at)) {
+    text.replace(at, kNewLine.size(), "; ");
+  }
+  return text;
+}
+
 void print_collection(const Collection& collection) {
   const CollectionConfig& config = collection.config();
   const CollectionStats stats = collection.stats();
@@ -104,7 +115,7 @@ void print_collection(const Collection& collection) {
                   " since the checkpoint, durable to lsn " + std::to_string(stats.synced_lsn)},
       {"checkpoint", "generation " + std::to_string(stats.checkpoint_generation) + ", holds lsn " +
                          std::to_string(stats.checkpoint_lsn)},
-      {"last open", collection.recovery_report().to_string()},
+      {"last open", recovery_text(collection.recovery_report())},
   };
   if (!stats.write_error.empty()) fields.emplace_back("read-only", stats.write_error);
   print_fields(fields);

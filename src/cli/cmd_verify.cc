@@ -46,12 +46,20 @@ std::string json_report(const VerifyReport& report) {
       .str();
 }
 
+/// "collection notes, c-1/ext/3.ext, offset 4096, 65536 bytes: the page is damaged". A message that names file and
+/// place itself is left to do so.
+std::string finding_text(const VerifyFinding& finding) {
+  std::string text = finding.collection.empty() ? std::string() : "collection " + finding.collection + ", ";
+  if (finding.message.find(finding.file + " at ") != std::string::npos) return text + finding.message;
+  text += finding.file;
+  if (finding.offset != 0 || finding.length != 0) text += ", offset " + std::to_string(finding.offset);
+  if (finding.length != 0) text += ", " + std::to_string(finding.length) + " bytes";
+  return text + ": " + finding.message;
+}
+
 void print_text(const VerifyReport& report) {
   for (const VerifyFinding& finding : report.findings) {
-    std::string where = finding.collection.empty() ? std::string() : "collection " + finding.collection + ", ";
-    where += finding.file + ", offset " + std::to_string(finding.offset);
-    if (finding.length != 0) where += ", " + std::to_string(finding.length) + " bytes";
-    std::printf("%s: %s: %s\n", severity(finding), where.c_str(), finding.message.c_str());
+    std::printf("%s: %s\n", severity(finding), finding_text(finding).c_str());
   }
   std::printf("%s: %s, %s; checked %s, %s, %s, %s\n", report.damaged() ? "damaged" : "sound",
               counted(report.files_checked, "file").c_str(), human_bytes(report.bytes_checked).c_str(),
