@@ -101,7 +101,7 @@ struct CollectionConfig {
 
 /// How thoroughly a checkpoint's files are read at open. `verify()` reads everything at any time.
 enum class VerifyOnOpen : std::uint8_t {
-  metadata = 0,  ///< ids, stamps, lists and payloads; vectors when first returned by get()
+  metadata = 0,  ///< ids, stamps and lists; vectors and payloads when get() first returns them
   everything = 1,
 };
 
