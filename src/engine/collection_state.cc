@@ -2,6 +2,12 @@
 
 namespace holdfast::engine {
 
+PendingGraph::~PendingGraph() {
+  for (const auto& batch : retired) {
+    for (const index::RetiredList& list : batch) index::release_list(list.list);
+  }
+}
+
 CollectionState::CollectionState(std::string name_, std::string directory_, Uuid uuid_, const CollectionConfig& config_,
                                  const EngineOptions& options_, std::shared_ptr<Signals> signals_)
     : name(std::move(name_)),

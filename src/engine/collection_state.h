@@ -33,6 +33,20 @@ struct CheckpointState {
   std::uint64_t next_generation = 1;                  ///< above every manifest file that exists
 };
 
+/// A graph that was made but not published yet. Memory may be short just then; the next step of the indexer goes on
+/// here.
+struct PendingGraph {
+  PendingGraph() = default;
+  PendingGraph(PendingGraph&&) = default;
+  PendingGraph& operator=(PendingGraph&&) = default;
+  ~PendingGraph();  ///< frees the lists that nobody took over
+
+  index::GraphRoot root;
+  Slot growing_begin = 0;
+  std::vector<index::NewNode> added;
+  RetiredBatch retired{1};
+};
+
 class CollectionState {
  public:
   CollectionState(std::string name, std::string directory, Uuid uuid, const CollectionConfig& config,
@@ -61,6 +75,7 @@ class CollectionState {
 
   // --- graph mutator ---
   Mutex graph_mutex;
+  std::optional<PendingGraph> pending_graph HF_GUARDED_BY(graph_mutex);
   Mutex indexed_mutex;
   CondVar indexed;  ///< the graph or `index_error` changed
   Status index_error HF_GUARDED_BY(indexed_mutex);

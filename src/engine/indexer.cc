@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <functional>
 #include <new>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "base/try.h"
 
@@ -30,19 +32,30 @@ Slot choose_batch(const CollectionState& state, const View& view, std::vector<in
   return slot;
 }
 
-Result<bool> index_batch(CollectionState& state) {
-  Pin view(state.store.pins());
-  if (view->growing_begin == view->slot_end) return false;
-  std::vector<index::NewNode> nodes;
-  const Slot end = choose_batch(state, *view, nodes);
-  index::GraphRoot root = view->graph;
-  std::vector<index::RetiredList> retired;
-  if (!nodes.empty()) {
+/// Makes the graph of the next batch; nothing if there is nothing to do. Whoever gets it must publish it: the lists are
+/// in place, and the next batch would build on them.
+Result<std::optional<PendingGraph>> make_graph(CollectionState& state) {
+  const Pin view(state.store.pins());
+  if (view->growing_begin == view->slot_end) return std::optional<PendingGraph>();
+  std::optional<PendingGraph> made(std::in_place);
+  made->growing_begin = choose_batch(state, *view, made->added);
+  made->root = view->graph;
+  if (!made->added.empty()) {
     index::GraphWriter writer = state.store.graph_writer();
-    HF_ASSIGN(root, writer.insert(view->graph, nodes, worker_count(state), retired));
+    HF_ASSIGN(made->root, writer.insert(view->graph, made->added, worker_count(state), made->retired.front()));
   }
-  state.store.publish_graph(root, end, nodes);
-  state.store.reclaimer().retire_lists(retired);
+  return made;
+}
+
+Result<bool> index_batch(CollectionState& state) HF_REQUIRES(state.graph_mutex) {
+  if (!state.pending_graph) {
+    HF_ASSIGN(state.pending_graph, make_graph(state));
+  }
+  if (!state.pending_graph) return false;
+  PendingGraph& made = *state.pending_graph;
+  state.store.publish_graph(made.root, made.growing_begin, made.added);  // bad_alloc: it stays pending
+  state.store.reclaimer().retire_lists(std::exchange(made.retired, {}));
+  state.pending_graph.reset();
   return true;
 }
 

@@ -64,7 +64,9 @@ Reclaimer::~Reclaimer() {
   MutexLock lock(mutex_);
   for (const View* view : views_) delete view;
   for (Retired& item : items_) item.free();
-  for (const index::RetiredList& retired : lists_) index::release_list(retired.list);
+  for (const auto& batch : lists_) {
+    for (const index::RetiredList& retired : batch) index::release_list(retired.list);
+  }
 }
 
 void Reclaimer::retire(Retired item) {
@@ -78,13 +80,14 @@ void Reclaimer::retire_view(const View* view) {
   views_.push_back(view);
 }
 
-void Reclaimer::retire_lists(std::vector<index::RetiredList>& lists) {
+void Reclaimer::retire_lists(RetiredBatch batch) noexcept {
   MutexLock lock(mutex_);
   std::uint64_t bytes = 0;
-  for (const index::RetiredList& retired : lists) bytes += retired.bytes;
-  lists_.insert(lists_.end(), lists.begin(), lists.end());
+  for (const auto& lists : batch) {
+    for (const index::RetiredList& retired : lists) bytes += retired.bytes;
+  }
   bytes_.fetch_add(bytes, std::memory_order_relaxed);
-  lists.clear();
+  lists_.splice(lists_.end(), batch);
 }
 
 void Reclaimer::retire_payloads(std::span<const Slot> slots, Lsn lsn) {
@@ -132,9 +135,12 @@ void Reclaimer::collect_locked() {
     item.free();
     return true;
   });
-  for (; !lists_.empty() && lists_.front().epoch <= oldest_epoch; lists_.pop_front()) {
-    freed += lists_.front().bytes;
-    index::release_list(lists_.front().list);
+  while (!lists_.empty() && (lists_.front().empty() || lists_.front().front().epoch <= oldest_epoch)) {
+    for (const index::RetiredList& retired : lists_.front()) {
+      freed += retired.bytes;
+      index::release_list(retired.list);
+    }
+    lists_.pop_front();
   }
   for (; !payloads_.empty() && payloads_.front().lsn <= oldest_lsn; payloads_.pop_front()) {
     slots_.free_payload(payloads_.front().slot);

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <span>
 #include <vector>
@@ -94,6 +95,10 @@ class Pin {
   PinTable::Entry* slot_;
 };
 
+/// Lists that were superseded, a batch per epoch. A list, so that a batch whose memory was taken before the graph
+/// changed is handed on without taking any more.
+using RetiredBatch = std::list<std::vector<index::RetiredList>>;
+
 /// The one place where superseded things are freed.
 class Reclaimer {
  public:
@@ -110,7 +115,8 @@ class Reclaimer {
   void retire(Retired item) HF_EXCLUDES(mutex_);
   void retire_view(const View* view) HF_EXCLUDES(mutex_);
   /// REQUIRES epochs that do not go back from call to call; empties `lists`.
-  void retire_lists(std::vector<index::RetiredList>& lists) HF_EXCLUDES(mutex_);
+  /// Takes the batch over; cannot fail.
+  void retire_lists(RetiredBatch batch) noexcept HF_EXCLUDES(mutex_);
   /// The payloads of slots that died at `lsn`. REQUIRES that lsn does not go back from call to call.
   void retire_payloads(std::span<const Slot> slots, Lsn lsn) HF_EXCLUDES(mutex_);
 
@@ -132,9 +138,9 @@ class Reclaimer {
   Mutex mutex_;
   std::vector<const View*> views_ HF_GUARDED_BY(mutex_);
   std::vector<Retired> items_ HF_GUARDED_BY(mutex_);
-  std::deque<index::RetiredList> lists_ HF_GUARDED_BY(mutex_);  ///< by epoch: a pinned view stops at the first one
-  std::deque<DeadPayload> payloads_ HF_GUARDED_BY(mutex_);      ///< by lsn
-  std::atomic<std::uint64_t> bytes_{0};                         // a meter: relaxed
+  RetiredBatch lists_ HF_GUARDED_BY(mutex_);                ///< by epoch: a pinned view stops at the first batch
+  std::deque<DeadPayload> payloads_ HF_GUARDED_BY(mutex_);  ///< by lsn
+  std::atomic<std::uint64_t> bytes_{0};                     // a meter: relaxed
 };
 
 }  // namespace holdfast::engine

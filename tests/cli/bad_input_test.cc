@@ -257,7 +257,7 @@ TEST_F(BadInput, StoreInUse) {
   ASSERT_TRUE(holder.ok()) << holder.status().to_string();
   for (const char* command : {"info", "list", "checkpoint"})
     expect_error({command, store_}, 3, std::to_string(getpid()));
-  expect_error({"get", store_, "1"}, 3, "close the other process");
+  expect_error({"get", store_, "1"}, 3, "close the store there");
   expect_error({"verify", store_}, 2, std::to_string(getpid()));
 }
 

@@ -26,8 +26,8 @@ struct Stage {
 };
 
 TEST(Reclaimer, frees_only_what_every_pinned_view_is_past) {
+  int freed = 0;  // outlives the stage, whose reclaimer frees what is left
   Stage stage;
-  int freed = 0;
   stage.publish(1, 1);
   auto old = std::make_unique<Pin>(stage.pins);
   stage.publish(2, 1);
@@ -43,8 +43,8 @@ TEST(Reclaimer, frees_only_what_every_pinned_view_is_past) {
 }
 
 TEST(Reclaimer, what_belongs_to_the_future_waits_for_its_publication) {
+  int freed = 0;  // outlives the stage, whose reclaimer frees what is left
   Stage stage;
-  int freed = 0;
   stage.publish(1, 1);
   stage.reclaimer.retire({2, 0, 1, [&] { ++freed; }});
   stage.reclaimer.collect();
@@ -55,8 +55,8 @@ TEST(Reclaimer, what_belongs_to_the_future_waits_for_its_publication) {
 }
 
 TEST(Reclaimer, epochs_and_lsns_are_both_waited_for) {
+  int freed = 0;  // outlives the stage, whose reclaimer frees what is left
   Stage stage;
-  int freed = 0;
   stage.publish(5, 1);
   Pin pin(stage.pins);
   stage.publish(6, 2);

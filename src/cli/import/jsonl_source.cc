@@ -41,7 +41,7 @@ Result<bool> LineReader::next(std::string_view& line) {
 /// Keeps the unread rest and reads at least as much again after it.
 Status LineReader::refill() {
   const std::size_t kept = window_.size() - at_;
-  std::memmove(window_.data(), window_.data() + at_, kept);
+  if (kept > 0) std::memmove(window_.data(), window_.data() + at_, kept);
   window_begin_ += at_;
   at_ = 0;
   const std::uint64_t in_file = file_.size() - window_begin_ - kept;
