@@ -1,14 +1,17 @@
 #include "cli/interrupt.h"
 
+#include <atomic>
 #include <csignal>
 #include <ctime>
 
 namespace holdfast::cli {
 namespace {
 
-// Written by the handler only. The first is read by the commands: sig_atomic_t, and no other data depends on it.
-volatile std::sig_atomic_t stop_requested = 0;
-volatile std::time_t requested_at = 0;
+// Written by the handler, on whichever thread it runs; the first is read by the commands. No other data depends on
+// them.
+std::atomic<int> stop_requested{0};
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
+std::atomic<std::time_t> requested_at{0};
 
 extern "C" void request_stop(int number) {
   timespec now{};

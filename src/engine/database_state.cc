@@ -211,13 +211,15 @@ Result<std::shared_ptr<CollectionState>> DatabaseState::find(std::string_view na
                                            (known.empty() ? std::string("none") : known));
 }
 
-Status DatabaseState::drop(std::string_view name) {
+/// Takes a collection out of the catalog, which is the drop's commit point, and out of what is open. Returns its
+/// directory.
+Result<std::string> DatabaseState::unlink(std::string_view name, std::shared_ptr<CollectionState>& dropped) {
   MutexLock lock(mutex_);
   if (closed_) return closed_error();
   auto& entries = catalog_.collections;
   const auto found =
       std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.name == name; });
-  if (found == entries.end()) return {StatusCode::not_found, "no collection '" + std::string(name) + "'"};
+  if (found == entries.end()) return Status(StatusCode::not_found, "no collection '" + std::string(name) + "'");
   const std::string directory = os::join(path_, storage::collection_directory_name(found->uuid));
   storage::Catalog next = catalog_;
   next.collections.erase(next.collections.begin() + (found - entries.begin()));
@@ -237,17 +239,26 @@ Status DatabaseState::drop(std::string_view name) {
   }
   // power fails here: the directory is garbage; removed at the next open
   if (const auto open = collections_.find(name); open != collections_.end()) {
-    CollectionState& state = *open->second;
-    run_exclusive(state, [&]() -> Status {
-      state.close_for_writing({StatusCode::closed, "collection '" + state.name + "' was dropped"});
-      state.wal->close();
-      return {};
-    }).ignore();  // cannot fail
-    MutexLock no_checkpoint(state.checkpoint_mutex);
+    dropped = std::move(open->second);
     collections_.erase(open);
     list_collections();
   }
   if (const auto broken = quarantined_.find(name); broken != quarantined_.end()) quarantined_.erase(broken);
+  return directory;
+}
+
+Status DatabaseState::drop(std::string_view name) {
+  std::shared_ptr<CollectionState> state;
+  HF_ASSIGN(const std::string directory, unlink(name, state));
+  // From here on without the mutex: a checkpoint that is under way may take long.
+  if (state != nullptr) {
+    run_exclusive(*state, [&]() -> Status {
+      state->close_for_writing({StatusCode::closed, "collection '" + state->name + "' was dropped"});
+      state->wal->close();
+      return {};
+    }).ignore();  // cannot fail
+    const MutexLock no_checkpoint(state->checkpoint_mutex);
+  }
   return remove_collection_files(*options_.fs, directory);
 }
 
@@ -294,15 +305,18 @@ Status DatabaseState::close() {
     closed_ = true;
   }
   background_.reset();
-  MutexLock lock(mutex_);
+  std::map<std::string, std::shared_ptr<CollectionState>, std::less<>> collections;
+  {
+    MutexLock lock(mutex_);
+    collections.swap(collections_);
+    list_collections();
+  }
   Status first;
-  for (const auto& [name, collection] : collections_) {
+  for (const auto& [name, collection] : collections) {
     Status status = close_collection(*collection);
     if (first.ok() && !status.ok()) first = status.with_context("closing collection '" + name + "'");
     collection->indexed.notify_all();
   }
-  collections_.clear();
-  list_collections();
   lock_.reset();
   return first;
 }

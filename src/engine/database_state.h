@@ -33,6 +33,8 @@ class DatabaseState {
   DatabaseState(std::string path, EngineOptions options);
   Status open_collections() HF_EXCLUDES(mutex_);
   Status remove_orphan_directories() HF_REQUIRES(mutex_);
+  [[nodiscard]] Result<std::string> unlink(std::string_view name, std::shared_ptr<CollectionState>& dropped)
+      HF_EXCLUDES(mutex_);
   /// For the background threads: what is open, without waiting for a create or drop that is under way.
   [[nodiscard]] Background::Collections listed() const HF_EXCLUDES(list_mutex_);
   void list_collections() HF_REQUIRES(mutex_) HF_EXCLUDES(list_mutex_);
