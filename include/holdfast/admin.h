@@ -65,4 +65,44 @@ struct LogEntry {
 Status dump_log(const std::filesystem::path& path, std::string_view collection,
                 const std::function<bool(const LogEntry&)>& visit);
 
+struct BackupReport {
+  std::uint64_t collections = 0;
+  std::uint64_t files_linked = 0;  ///< immutable files shared with the source by a hard link
+  std::uint64_t files_copied = 0;
+  std::uint64_t files_kept = 0;     ///< the target had them already
+  std::uint64_t files_removed = 0;  ///< of the target, no longer needed
+  std::uint64_t bytes_copied = 0;
+  std::uint64_t bytes_shared = 0;  ///< linked or kept
+  double total_ms = 0;
+};
+
+struct BackupOptions {
+  bool hard_links = true;  ///< where the file system allows; false: a copy that shares nothing with the source
+  /// Called now and then with bytes done and bytes in all; may be empty.
+  std::function<void(std::uint64_t done, std::uint64_t total)> progress;
+};
+
+/// Copies the store at `source`, which may be open in any process and written to meanwhile, to the directory `target`.
+/// Each collection is copied as of one instant not before the call, everything acknowledged until then included.
+/// If `target` holds an earlier backup of the same store, only what it lacks is copied; whatever fails and whenever,
+/// it holds one backup or the other. The target is a store: restore() checks and copies it, Database::open serves it.
+/// Errors: not_a_store, data_damaged, already_open (the target is in use), already_exists (the target is no backup of
+/// this store), disk_full, io_error.
+[[nodiscard]] Result<BackupReport> backup(const std::filesystem::path& source, const std::filesystem::path& target,
+                                          const BackupOptions& options = {});
+
+struct RestoreReport {
+  VerifyReport verified;
+  std::uint64_t files_copied = 0;
+  std::uint64_t bytes_copied = 0;
+  std::vector<std::string> collections;
+  double total_ms = 0;
+};
+
+/// Checks the backup whole (verify()), copies it to `target`, which must not exist or be empty, and opens it there
+/// once. The backup is not changed. Errors: data_damaged (nothing was copied), already_exists, and those of verify and
+/// open.
+[[nodiscard]] Result<RestoreReport> restore(const std::filesystem::path& backup, const std::filesystem::path& target,
+                                            const BackupOptions& options = {});
+
 }  // namespace holdfast

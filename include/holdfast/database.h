@@ -27,8 +27,33 @@ namespace engine {
 class CollectionState;
 class DatabaseState;
 class SnapshotState;
+class CursorState;
 struct EngineOptions;
 }  // namespace engine
+
+/// The points of one snapshot in order of their distance to a query, handed out piece by piece. Holds the snapshot; no
+/// lock. May be moved between threads, but not used by two at once. Dropping it costs nothing.
+class Cursor {
+ public:
+  /// The next best `n` points (fewer: the end is near; none: the end). Together the answers hold no point twice and
+  /// leave none out. `n` = 0 gives none. A point that the walk discovers late comes with the next answer.
+  /// Past its limits: what was found by then (Hits::stopped); go on by calling again.
+  /// Errors: invalid_argument (n > kMaxK), snapshot_expired.
+  [[nodiscard]] Result<Hits> next(std::uint32_t n, const ReadLimits& limits = {});
+  /// Whether everything has been handed out.
+  [[nodiscard]] bool exhausted() const noexcept;
+  /// Begins again with the nearest point.
+  void reset() noexcept;
+
+  Cursor(Cursor&&) noexcept;
+  Cursor& operator=(Cursor&&) noexcept;
+  ~Cursor();
+
+ private:
+  friend class Snapshot;
+  explicit Cursor(std::unique_ptr<engine::CursorState> state);
+  std::unique_ptr<engine::CursorState> state_;
+};
 
 /// One frozen instant of a collection. Capture is O(1) and waits for nobody; the same query gives the same
 /// answer, bit for bit, for as long as the handle lives. Release it (destroy it) to let memory be freed.
@@ -37,15 +62,30 @@ class Snapshot {
   /// The k nearest live points of this instant. `query` has `dimension` finite components.
   /// Errors: invalid_argument (dimension, NaN, k, ef, zero query under cosine), snapshot_expired.
   [[nodiscard]] Result<Hits> search(std::span<const float> query, const SearchOptions& options = {}) const;
-  /// The point as of this instant. Errors: not_found, data_damaged.
+  /// Many queries, one after the other in `queries` (n x dimension), on up to `threads` threads (0: one per core). The
+  /// answers do not depend on the number of threads. Errors: as search(); none or all.
+  [[nodiscard]] Result<std::vector<Hits>> search_batch(std::span<const float> queries,
+                                                       const SearchOptions& options = {},
+                                                       std::uint32_t threads = 0) const;
+  /// All points within a distance, nearest first. Errors: as search().
+  [[nodiscard]] Result<Hits> search_range(std::span<const float> query, const RangeOptions& options) const;
+  /// Errors: as search().
+  [[nodiscard]] Result<Cursor> cursor(std::span<const float> query, const CursorOptions& options = {}) const;
+  /// The point as of this instant. Errors: not_found, data_damaged, snapshot_expired.
   [[nodiscard]] Result<Point> get(PointId id) const;
+  /// Distance from `query` to the (nearest vector of the) point. Errors: not_found, invalid_argument, snapshot_expired.
+  [[nodiscard]] Result<float> distance(PointId id, std::span<const float> query) const;
   /// Number of live points.
   [[nodiscard]] std::uint64_t size() const noexcept;
   /// Last batch that this snapshot contains.
   [[nodiscard]] Lsn lsn() const noexcept;
-  /// Live points in order of their last write (oldest first), `limit` at most, beginning after position `after`
-  /// (0: from the start). `next` receives the position to go on from; equal to `after` when there are no more.
+  /// Whether a budget (OpenOptions) has taken it back: every read then answers snapshot_expired.
+  [[nodiscard]] bool expired() const noexcept;
+  /// Live points in the order of rows, which is fixed within a snapshot, `limit` at most, beginning after position
+  /// `after` (0: from the start). `next` receives the position to go on from; equal to `after` when there are no more.
   [[nodiscard]] Result<std::vector<PointId>> ids(std::uint64_t after, std::size_t limit, std::uint64_t* next) const;
+  /// The same with vectors and payloads.
+  [[nodiscard]] Result<std::vector<Point>> points(std::uint64_t after, std::size_t limit, std::uint64_t* next) const;
 
  private:
   friend class Collection;
@@ -72,7 +112,10 @@ class Collection {
 
   /// The newest committed version of a point. Errors: not_found, data_damaged.
   [[nodiscard]] Result<Point> get(PointId id) const;
+  /// O(1): a few stores, no lock, whatever the size of the collection.
   [[nodiscard]] Snapshot snapshot() const;
+  /// Errors: invalid_argument (no such batch was ever written here), deadline_exceeded.
+  [[nodiscard]] Result<Snapshot> snapshot(const SnapshotOptions& options) const;
   /// snapshot().search(...).
   [[nodiscard]] Result<Hits> search(std::span<const float> query, const SearchOptions& options = {}) const;
   /// The value last set by WriteBatch::set_marker, or nothing.
@@ -84,6 +127,9 @@ class Collection {
   Status checkpoint();
   /// Returns once the graph holds every point that was committed before the call.
   Status wait_until_indexed();
+  /// Removes every dead node from the graph now, however few there are, and mends the links around them. Background
+  /// vacuum does the same from OpenOptions::vacuum_percent on. Blocks the caller only.
+  Status vacuum();
 
   [[nodiscard]] CollectionStats stats() const;
   [[nodiscard]] const RecoveryReport& recovery_report() const noexcept;

@@ -31,6 +31,7 @@ enum class StatusCode : std::uint8_t {
   snapshot_expired = 13,    ///< The snapshot was released by a budget; take a new one.
   closed = 14,              ///< The database was closed.
   cancelled = 15,           ///< The caller asked to stop.
+  deadline_exceeded = 17,   ///< What was waited for did not happen in time.
   internal = 16,            ///< A broken invariant inside Holdfast: please report it.
 };
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -88,6 +89,7 @@ inline constexpr std::size_t kMaxBatchBytes = std::size_t{64} << 20;
 inline constexpr std::size_t kMaxMarkers = 1'024;
 inline constexpr std::size_t kMaxMarkerBytes = 4'096;
 inline constexpr std::size_t kMaxNameBytes = 128;
+inline constexpr std::uint32_t kMaxValues = 4'096;  ///< vectors under one id
 
 /// Fixed at creation of a collection.
 struct CollectionConfig {
@@ -116,10 +118,20 @@ struct OpenOptions {
   bool checkpoint_on_close = true;
   std::uint32_t indexing_threads = 0;  ///< workers that build the graph; 0: one per core
   VerifyOnOpen verify_on_open = VerifyOnOpen::metadata;
+  /// Vacuum starts when this many of 100 nodes of the graph are dead, 1..100.
+  std::uint32_t vacuum_percent = 8;
+  /// Memory that old versions may take because snapshots still read them. Past it the oldest snapshot expires.
+  /// 0: no limit.
+  std::uint64_t snapshot_bytes_max = std::uint64_t{1} << 30;
+  /// A snapshot older than this expires. 0: no limit.
+  std::chrono::milliseconds snapshot_age_max{0};
 };
 
 struct WriteOptions {
-  std::optional<Durability> durability;  ///< overrides OpenOptions::durability
+  std::optional<Durability> durability = {};  ///< overrides OpenOptions::durability
+  /// For initial loads: never slow this writer down when the graph falls behind. What is not indexed yet is compared
+  /// exactly, so searches get slower until the indexer has caught up (Collection::wait_until_indexed).
+  bool bulk = false;
 };
 
 /// A list of operations that is applied entirely or not at all. Not thread-safe; reusable after clear().
@@ -127,6 +139,9 @@ class WriteBatch {
  public:
   /// Inserts or replaces. `payload` is a JSON object or empty (stored as no payload). Both are copied.
   void upsert(PointId id, std::span<const float> vector, std::string_view payload = {});
+  /// Inserts or replaces a point that has several vectors (a document and the vectors of its passages): `vectors` is
+  /// `values` x dimension, one vector after the other; 1..kMaxValues. A search finds the id once, by its best vector.
+  void upsert_values(PointId id, std::span<const float> vectors, std::uint32_t values, std::string_view payload = {});
   /// Removes the point if it exists.
   void erase(PointId id);
   /// Remembers `value` under `key`, durable together with this batch (e.g. how far an import got).
@@ -144,9 +159,10 @@ class WriteBatch {
   struct Operation {
     Kind kind;
     PointId id;
-    std::span<const float> vector;
-    std::string_view payload;  ///< marker: the value
-    std::string_view key;      ///< marker only
+    std::span<const float> vector;  ///< upsert: values x dimension
+    std::uint32_t values;           ///< upsert: vectors, at least 1
+    std::string_view payload;       ///< marker: the value
+    std::string_view key;           ///< marker only
   };
   [[nodiscard]] Operation operation(std::size_t i) const noexcept;
 
@@ -154,6 +170,7 @@ class WriteBatch {
   struct Entry {
     Kind kind;
     PointId id;
+    std::uint32_t values;
     std::size_t vector_begin, vector_size;
     std::size_t text_begin, text_size;
     std::size_t key_size;  // the key stands before the text
@@ -172,8 +189,25 @@ struct WriteReceipt {
 
 struct Point {
   PointId id;
-  std::vector<float> vector;  ///< exactly as written, `dimension` components
+  std::vector<float> vector;  ///< exactly as written: `values` x dimension components
   std::string payload;        ///< exactly as written; empty if none
+  std::uint32_t values = 1;   ///< vectors of this point
+};
+
+/// When a search has to end. Past it, it returns what it has found so far (Hits::stopped).
+using Deadline = std::chrono::steady_clock::time_point;
+
+struct SnapshotOptions {
+  /// The snapshot contains this batch (WriteReceipt::lsn): read-your-writes across threads and processes. A batch that
+  /// is still being committed is waited for.
+  Lsn at_least = 0;
+  std::optional<Deadline> deadline = {};  ///< how long to wait for `at_least`; nothing: 10 seconds
+};
+
+/// Common to every kind of search.
+struct ReadLimits {
+  std::optional<Deadline> deadline = {};
+  std::stop_token cancel = {};
 };
 
 struct SearchOptions {
@@ -181,16 +215,43 @@ struct SearchOptions {
   std::uint32_t ef = 0;  ///< beam width, 1..kMaxEf; 0: max(k, 100). Raised to k if smaller.
   bool with_payload = false;
   bool exact = false;  ///< compare with every point instead of walking the graph
+  ReadLimits limits = {};
+};
+
+struct RangeOptions {
+  float radius = 0;       ///< points with distance <= radius; any number under inner_product, else >= 0; not NaN
+  std::uint32_t ef = 0;   ///< how many nodes beyond the radius are looked at before the walk ends; 0: 100
+  std::size_t limit = 0;  ///< at most this many, the nearest ones; 0: all of them
+  bool with_payload = false;
+  bool exact = false;
+  ReadLimits limits = {};
+};
+
+struct CursorOptions {
+  std::uint32_t ef = 0;  ///< how far the walk looks beyond the points it is asked for, 1..kMaxEf; 0: 100
+  bool with_payload = false;
+  bool exact = false;  ///< order by comparing with every point
 };
 
 struct Hit {
   PointId id;
-  float distance = 0;   ///< see Metric; computed from the stored float32 vectors
-  std::string payload;  ///< if asked for
+  float distance = 0;        ///< see Metric; computed from the stored float32 vectors
+  std::string payload = {};  ///< if asked for
+  std::uint32_t value = 0;   ///< which of the id's vectors is the nearest
 };
 
-/// Nearest first; equal distances in order of age (older write first).
-using Hits = std::vector<Hit>;
+/// Why a search ended before it was complete.
+enum class Stopped : std::uint8_t {
+  no = 0,  ///< it is complete
+  deadline = 1,
+  cancelled = 2,
+};
+
+/// Nearest first, no id twice; equal distances in the order of rows, which is fixed within a snapshot.
+struct Hits : std::vector<Hit> {
+  using std::vector<Hit>::vector;
+  Stopped stopped = Stopped::no;  ///< otherwise these are only the hits found until then
+};
 
 /// What open() found and did. All counts are of this open only.
 struct RecoveryReport {
@@ -213,10 +274,13 @@ struct RecoveryReport {
 };
 
 struct CollectionStats {
-  std::uint64_t points = 0;  ///< live
-  std::uint64_t slots = 0;   ///< rows in use, dead ones included
-  std::uint64_t dead_slots = 0;
-  std::uint64_t growing = 0;  ///< committed rows that the graph does not hold yet
+  std::uint64_t points = 0;         ///< live
+  std::uint64_t values = 0;         ///< live vectors: more than points if some have several
+  std::uint64_t slots = 0;          ///< rows that exist, dead and free ones included
+  std::uint64_t dead_slots = 0;     ///< rows of versions that are gone and not free yet
+  std::uint64_t free_slots = 0;     ///< rows that the next writes will use
+  std::uint64_t dead_in_graph = 0;  ///< dead rows that are still nodes: vacuum removes them
+  std::uint64_t growing = 0;        ///< committed rows that the graph does not hold yet
   std::uint64_t graph_nodes = 0;
   std::uint32_t graph_levels = 0;
   std::uint64_t graph_epoch = 0;
@@ -229,12 +293,19 @@ struct CollectionStats {
   std::uint64_t vector_bytes = 0;    ///< rows in memory or mapped
   std::uint64_t overhead_bytes = 0;  ///< everything else in memory: lists, ids, stamps, payload index
   std::uint64_t payload_bytes = 0;
-  std::uint64_t retained_bytes = 0;  ///< superseded lists that a pinned view may still read
+  std::uint64_t retained_bytes = 0;   ///< old versions (lists, payloads, rows) that a snapshot may still read
+  std::uint64_t reclaim_backlog = 0;  ///< dead rows out of the graph that wait for snapshots to go
   std::uint64_t pinned_snapshots = 0;
-  std::uint64_t writes = 0;  ///< batches acknowledged since open
-  std::uint64_t groups = 0;  ///< log writes since open
-  std::uint64_t syncs = 0;   ///< fdatasync calls on the log since open
-  std::string write_error;   ///< why the collection is read-only; empty if it is not
+  Lsn oldest_snapshot_lsn = 0;  ///< 0: there is none
+  std::uint64_t oldest_snapshot_age_ms = 0;
+  std::uint64_t expired_snapshots = 0;  ///< since open
+  std::uint64_t vacuumed_slots = 0;     ///< nodes removed from the graph since open
+  std::uint64_t writer_stalls = 0;      ///< writes slowed down since open because the graph was behind
+  std::uint64_t writer_stall_us = 0;    ///< for how long in all
+  std::uint64_t writes = 0;             ///< batches acknowledged since open
+  std::uint64_t groups = 0;             ///< log writes since open
+  std::uint64_t syncs = 0;              ///< fdatasync calls on the log since open
+  std::string write_error;              ///< why the collection is read-only; empty if it is not
 };
 
 }  // namespace holdfast

@@ -20,6 +20,7 @@ std::string_view to_string(StatusCode code) noexcept {
     case StatusCode::snapshot_expired: return "snapshot_expired";
     case StatusCode::closed: return "closed";
     case StatusCode::cancelled: return "cancelled";
+    case StatusCode::deadline_exceeded: return "deadline_exceeded";
     case StatusCode::internal: return "internal";
   }
   return "unknown";

@@ -95,15 +95,22 @@ std::string_view to_string(Durability durability) noexcept {
 }
 
 void WriteBatch::upsert(PointId id, std::span<const float> vector, std::string_view payload) {
-  operations_.push_back({Kind::upsert, id, vectors_.size(), vector.size(), text_.size(), payload.size(), 0});
-  vectors_.insert(vectors_.end(), vector.begin(), vector.end());
+  upsert_values(id, vector, 1, payload);
+}
+
+void WriteBatch::upsert_values(PointId id, std::span<const float> vectors, std::uint32_t values,
+                               std::string_view payload) {
+  operations_.push_back({Kind::upsert, id, values, vectors_.size(), vectors.size(), text_.size(), payload.size(), 0});
+  vectors_.insert(vectors_.end(), vectors.begin(), vectors.end());
   text_.append(payload);
 }
 
-void WriteBatch::erase(PointId id) { operations_.push_back({Kind::erase, id, vectors_.size(), 0, text_.size(), 0, 0}); }
+void WriteBatch::erase(PointId id) {
+  operations_.push_back({Kind::erase, id, 0, vectors_.size(), 0, text_.size(), 0, 0});
+}
 
 void WriteBatch::set_marker(std::string_view key, std::string_view value) {
-  operations_.push_back({Kind::marker, {}, vectors_.size(), 0, text_.size() + key.size(), value.size(), key.size()});
+  operations_.push_back({Kind::marker, {}, 0, vectors_.size(), 0, text_.size() + key.size(), value.size(), key.size()});
   text_.append(key).append(value);
 }
 
@@ -120,7 +127,10 @@ std::size_t WriteBatch::byte_size() const noexcept {
 WriteBatch::Operation WriteBatch::operation(std::size_t i) const noexcept {
   const Entry& entry = operations_[i];
   const std::string_view text(text_);
-  return {entry.kind, entry.id, std::span(vectors_).subspan(entry.vector_begin, entry.vector_size),
+  return {entry.kind,
+          entry.id,
+          std::span(vectors_).subspan(entry.vector_begin, entry.vector_size),
+          entry.values,
           text.substr(entry.text_begin, entry.text_size),
           text.substr(entry.text_begin - entry.key_size, entry.key_size)};
 }

@@ -23,6 +23,7 @@ std::string_view advice(StatusCode code) noexcept {
     case StatusCode::already_exists: return "choose another name, or go on with the one there is";
     case StatusCode::closed:
     case StatusCode::cancelled:
+    case StatusCode::deadline_exceeded:
     case StatusCode::snapshot_expired: return "run the command again";
     case StatusCode::ok:
     case StatusCode::invalid_argument:

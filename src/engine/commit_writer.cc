@@ -91,7 +91,7 @@ Applied CommitWriter::apply(Lsn lsn, std::vector<PreparedOperation>& batch) noex
 void CommitWriter::upsert(Lsn lsn, PreparedOperation& operation, Applied& applied) noexcept {
   const Slot slot = slot_end_++;
   const Slot previous = store_.ids_.find(operation.id);
-  std::memcpy(scratch_.data(), operation.vector.data(), operation.vector.size());
+  std::memcpy(scratch_.data(), operation.vectors.data(), operation.vectors.size());
   store_.vectors_.assign(slot, scratch_);
   store_.slots_.assign(slot, operation.id, lsn, previous, std::move(operation.payload));
   store_.ids_.insert(slot);

@@ -14,6 +14,8 @@
 #include "base/ids.h"
 #include "base/mutex.h"
 #include "engine/id_map.h"
+#include "engine/pins.h"
+#include "engine/reclaimer.h"
 #include "engine/slot_table.h"
 #include "engine/view.h"
 #include "index/graph.h"

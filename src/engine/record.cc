@@ -16,8 +16,9 @@ constexpr std::size_t kSmallestOperation = 12;
 struct RawOperation {
   Kind kind;
   PointId id;
+  std::uint32_t values = 0;
   std::uint32_t dimension = 0;
-  ByteSpan vector;
+  ByteSpan vectors;
   std::string_view text, key;
 };
 
@@ -25,7 +26,7 @@ std::optional<RawOperation> read_operation(ByteReader& reader) {
   std::uint8_t kind = 0, id_kind = 0;
   std::uint16_t vectors = 0;
   if (!reader.get(kind) || !reader.get(id_kind) || !reader.get(vectors)) return {};
-  RawOperation raw{static_cast<Kind>(kind), {}, 0, {}, {}, {}};
+  RawOperation raw{static_cast<Kind>(kind), {}, vectors, 0, {}, {}, {}};
   if (raw.kind == Kind::marker) {
     if (vectors != 0 || !reader.get_string(raw.key) || !reader.get_string(raw.text)) return {};
     return raw;
@@ -34,9 +35,10 @@ std::optional<RawOperation> read_operation(ByteReader& reader) {
   if (id_kind > 1 || !reader.get(high) || !reader.get(low)) return {};
   raw.id = PointId::from_parts(static_cast<PointId::Kind>(id_kind), high, low);
   if (raw.kind == Kind::erase) return vectors == 0 ? std::optional(raw) : std::nullopt;
-  if (raw.kind != Kind::upsert || vectors != 1) return {};
+  if (raw.kind != Kind::upsert || vectors == 0 || vectors > kMaxValues) return {};
   if (!reader.get(raw.dimension) || raw.dimension > kMaxDimension) return {};
-  if (!reader.get_bytes(raw.dimension * sizeof(float), raw.vector) || !reader.get_string(raw.text)) return {};
+  const std::size_t bytes = std::size_t{vectors} * raw.dimension * sizeof(float);
+  if (!reader.get_bytes(bytes, raw.vectors) || !reader.get_string(raw.text)) return {};
   return raw;
 }
 
@@ -63,7 +65,7 @@ Bytes encode_batch(const WriteBatch& batch) {
     const WriteBatch::Operation operation = batch.operation(i);
     put(body, static_cast<std::uint8_t>(operation.kind));
     put(body, static_cast<std::uint8_t>(operation.id.kind()));
-    put(body, static_cast<std::uint16_t>(operation.kind == Kind::upsert ? 1 : 0));
+    put(body, static_cast<std::uint16_t>(operation.kind == Kind::upsert ? operation.values : 0));
     if (operation.kind == Kind::marker) {
       put_string(body, operation.key);
       put_string(body, operation.payload);
@@ -72,7 +74,7 @@ Bytes encode_batch(const WriteBatch& batch) {
     put(body, operation.id.high());
     put(body, operation.id.low());
     if (operation.kind == Kind::erase) continue;
-    put(body, static_cast<std::uint32_t>(operation.vector.size()));
+    put(body, static_cast<std::uint32_t>(operation.vector.size() / operation.values));
     put_bytes(body, std::as_bytes(operation.vector));
     put_string(body, operation.payload);
   }
@@ -86,7 +88,8 @@ Result<std::vector<PreparedOperation>> decode_batch(ByteSpan body, std::uint32_t
     PreparedOperation& operation = operations.emplace_back();
     operation.kind = raw.kind;
     operation.id = raw.id;
-    operation.vector = raw.vector;
+    operation.values = raw.values;
+    operation.vectors = raw.vectors;
     operation.key = raw.key;
     operation.value = raw.text;
     if (raw.kind == Kind::upsert) operation.payload = make_payload(raw.text);

@@ -1,11 +1,11 @@
 // The body of a batch frame: operations as they are logged (docs/format/image.md).
 //
 //   u32 operations
-//   each: u8 kind | u8 id kind | u16 vectors (1 for an upsert, else 0)
-//     upsert: u64 id high | u64 id low | u32 dimension | f32 x dimension | u32 payload bytes | payload
+//   each: u8 kind | u8 id kind | u16 vectors (at least 1 for an upsert, else 0)
+//     upsert: u64 id high | u64 id low | u32 dimension | f32 x dimension x vectors | u32 payload bytes | payload
 //     erase:  u64 id high | u64 id low
 //     marker: u32 key bytes | key | u32 value bytes | value
-// `vectors` leaves room for several vectors (named fields) per point.
+// An upsert with several vectors gives a point several values (WriteBatch::upsert_values).
 #pragma once
 
 #include <string_view>
@@ -21,7 +21,8 @@ namespace holdfast::engine {
 struct PreparedOperation {
   WriteBatch::Kind kind = WriteBatch::Kind::upsert;
   PointId id;
-  ByteSpan vector;  ///< dimension x f32, unaligned
+  std::uint32_t values = 0;  ///< upsert: vectors
+  ByteSpan vectors;          ///< values x dimension x f32, unaligned
   PayloadPtr payload;
   std::string_view key, value;
 };

@@ -71,6 +71,10 @@ Status validate_options(const OpenOptions& options) {
   }
   if (options.sync_interval.count() <= 0) return invalid("sync_interval must be positive");
   if (options.durability > Durability::none) return invalid("unknown durability");
+  if (options.vacuum_percent == 0 || options.vacuum_percent > 100) {
+    return invalid("vacuum_percent must be 1 to 100, got " + std::to_string(options.vacuum_percent));
+  }
+  if (options.snapshot_age_max.count() < 0) return invalid("snapshot_age_max must not be negative (0: no limit)");
   return {};
 }
 
@@ -93,6 +97,31 @@ Status validate_vector(std::span<const float> vector, const CollectionConfig& co
   return {};
 }
 
+namespace {
+
+Status validate_values(const WriteBatch::Operation& operation, const CollectionConfig& config) {
+  if (operation.values == 1) return validate_vector(operation.vector, config);
+  if (operation.values == 0 || operation.values > kMaxValues) {
+    return invalid("a point has 1 to " + std::to_string(kMaxValues) + " vectors, got " +
+                   std::to_string(operation.values));
+  }
+  const std::size_t wanted = std::size_t{operation.values} * config.dimension;
+  if (operation.vector.size() != wanted) {
+    return invalid("the " + std::to_string(operation.values) + " vectors have " +
+                   std::to_string(operation.vector.size()) + " components in all, the collection needs " +
+                   std::to_string(wanted));
+  }
+  for (std::uint32_t value = 0; value < operation.values; ++value) {
+    const auto vector = operation.vector.subspan(std::size_t{value} * config.dimension, config.dimension);
+    if (Status status = validate_vector(vector, config); !status.ok()) {
+      return status.with_context("vector " + std::to_string(value));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 Status validate_batch(const WriteBatch& batch, const CollectionConfig& config) {
   if (batch.size() > kMaxBatchOperations || batch.byte_size() > kMaxBatchBytes) {
     return invalid("the batch has " + std::to_string(batch.size()) + " operations and " +
@@ -111,7 +140,7 @@ Status validate_batch(const WriteBatch& batch, const CollectionConfig& config) {
       return invalid(context() + ": the id stands twice in the batch; a batch may name an id once");
     }
     if (operation.kind != WriteBatch::Kind::upsert) continue;
-    if (Status status = validate_vector(operation.vector, config); !status.ok()) return status.with_context(context());
+    if (Status status = validate_values(operation, config); !status.ok()) return status.with_context(context());
     if (Status status = validate_payload(operation.payload); !status.ok()) return status.with_context(context());
   }
   return {};

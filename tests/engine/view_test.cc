@@ -1,4 +1,6 @@
 // Pins and reclamation: nothing that a pinned view shows is freed, everything else is.
+#include "engine/pins.h"
+#include "engine/reclaimer.h"
 #include "engine/view.h"
 
 #include <gtest/gtest.h>
