@@ -119,6 +119,8 @@ class VisitedSet {
     word |= bit;
     return true;
   }
+  /// REQUIRES a slot below the limit.
+  [[nodiscard]] bool contains(Slot slot) const noexcept { return ((words_[slot / 64] >> (slot % 64)) & 1) != 0; }
 
  private:
   std::vector<std::uint64_t> words_;

@@ -1,8 +1,17 @@
 // Search of one epoch (Malkov, Yashunin: algorithm 5): down the upper levels to a node near the query, then a beam of
 // width ef at level 0. Allocates only while the scratch of the thread grows.
+//
+// Invisible (dead) nodes route, but must not fill the beam. Three ways, by how many there are:
+//   none        the plain beam
+//   few         the plain beam, wider by their share and some more; what is invisible is left out at the end. If too
+//               little remains, because the dead lie where the query does, the third way is gone as well.
+//   many        a walk with heaps that asks for the visibility of each node and counts only visible ones
+// The first two keep the beam in one sorted array, which is faster up to widths of several hundred.
 #include <algorithm>
+#include <cmath>
 
 #include "index/hnsw_walk.h"
+#include "index/score.h"
 #include "index/search.h"
 
 namespace holdfast::index {
@@ -11,39 +20,60 @@ namespace {
 /// Above this width heaps are faster than one sorted array (candidate_pool.h).
 constexpr std::uint32_t kWidePool = 768;
 
-/// Kernels read the query over and over: give them one that starts on a cache line.
-const float* aligned_copy(const Query& query, std::uint32_t dimension, std::vector<float>& buffer) {
-  constexpr std::size_t kLineFloats = 64 / sizeof(float);
-  if (buffer.size() < dimension + kLineFloats) buffer.resize(dimension + kLineFloats);
-  const auto address = reinterpret_cast<std::uintptr_t>(buffer.data()) / sizeof(float);
-  float* const at = buffer.data() + (kLineFloats - address % kLineFloats) % kLineFloats;
-  std::copy_n(query.vector(), dimension, at);
-  return at;
+/// A beam that is likely to hold `ef` visible nodes although `hidden` of `nodes` are not; 0 if that is not worth while.
+std::uint32_t widened(std::uint32_t ef, std::uint32_t hidden, std::uint32_t nodes) {
+  if (hidden >= nodes || hidden > nodes - hidden) return 0;
+  const double odds = static_cast<double>(hidden) / static_cast<double>(nodes - hidden);
+  // The number of dead nodes met before the ef-th visible one: its mean, and two deviations if they lie at random.
+  const double more = ef * odds + 2 * std::sqrt(ef * odds * (1 + odds));
+  const double width = ef + std::ceil(more);
+  return width <= kWidePool ? static_cast<std::uint32_t>(width) : 0;
+}
+
+void take_all(const CandidatePool& pool, std::uint32_t k, std::vector<Candidate>& out) {
+  const std::size_t count = std::min<std::size_t>(k, pool.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    out.push_back({distance_of(pool[i]), slot_of(pool[i], Ties::older_first)});
+  }
+}
+
+/// Takes the k best visible ones. False if the beam was full and yet held too few visible ones to stand for a beam of
+/// width `ef` of its own.
+bool take_visible(const CandidatePool& pool, std::uint32_t width, std::uint32_t k, std::uint32_t ef,
+                  const Visibility& visibility, std::vector<Candidate>& out) {
+  const std::size_t enough = std::max<std::size_t>(k, ef - ef / 8);
+  std::size_t visible = 0;
+  for (std::size_t i = 0; i < pool.size() && visible < enough; ++i) {
+    const Slot slot = slot_of(pool[i], Ties::older_first);
+    if (!visibility(slot)) continue;
+    if (visible++ < k) out.push_back({distance_of(pool[i]), slot});
+  }
+  return visible >= enough || pool.size() < width;
 }
 
 }  // namespace
 
 void search_graph(const Graph& graph, const GraphRoot& root, const Query& query, std::uint32_t k, std::uint32_t ef,
-                  const Visibility& visibility, std::vector<Candidate>& out) {
+                  const Visibility& visibility, std::vector<Candidate>& out, const SearchAids& aids) {
   out.clear();
   const GraphStore& store = store_of(graph);
   if (root.levels == 0 || root.entry >= store.slot_limit() || k == 0) return;
   thread_local WalkScratch scratch;
-  const Query aligned = query.moved_to(aligned_copy(query, store.vectors().dimension(), scratch.query));
+  const Query aligned = query.moved_to(aligned_copy(query.vector(), store.vectors().dimension(), scratch.query));
   const Walk walk{store, root.epoch, aligned};
   ef = std::max(ef, k);
   const Candidate entry{aligned.distance(store.vectors().row(root.entry)), root.entry};
   const Candidate start = descend(walk, entry, static_cast<int>(root.levels) - 1, 0);
   if (visibility.visible == nullptr && ef <= kWidePool) {
-    beam_search(walk, start, 0, ef, Ties::older_first, scratch);
-    const std::size_t count = std::min<std::size_t>(k, scratch.pool.size());
-    for (std::size_t i = 0; i < count; ++i) {
-      const CandidateKey key = scratch.pool[i];
-      out.push_back({distance_of(key), slot_of(key, Ties::older_first)});
-    }
-    return;
+    beam_search(walk, start, 0, ef, Ties::older_first, scratch, aids.stop);
+    return take_all(scratch.pool, k, out);
   }
-  filtered_search(walk, start, ef, visibility, scratch);
+  if (const std::uint32_t width = widened(ef, aids.hidden, root.nodes); visibility.visible != nullptr && width != 0) {
+    beam_search(walk, start, 0, width, Ties::older_first, scratch, aids.stop);
+    if (take_visible(scratch.pool, width, k, ef, visibility, out)) return;
+    out.clear();
+  }
+  filtered_search(walk, start, ef, visibility, scratch, aids.stop);
   const std::size_t count = std::min<std::size_t>(k, scratch.results.size());
   for (std::size_t i = 0; i < count; ++i) {
     const CandidateKey key = scratch.results[i];

@@ -29,15 +29,30 @@ struct Walk {
   const Query& query;
 };
 
+/// Fills `fresh` with the neighbors of `slot` that were not visited before, and now are; returns how many there are.
+[[nodiscard]] inline std::size_t gather(const Walk& walk, Slot slot, int level, VisitedSet& visited,
+                                        std::vector<Slot>& fresh) {
+  const std::span<const Slot> links = walk.graph.neighbors(slot, level, walk.epoch);
+  if (fresh.size() < links.size()) fresh.resize(links.size());
+  Slot* const out = fresh.data();
+  std::size_t count = 0;
+  for (const Slot link : links) {
+    out[count] = link;
+    count += visited.insert(link) ? 1 : 0;
+  }
+  return count;
+}
+
 /// From `start` through levels `from`..`to` + 1 to the nearest node by steps to ever nearer neighbors (ef = 1).
 [[nodiscard]] Candidate descend(const Walk& walk, Candidate start, int from, int to);
 
 /// Beam search at one level from `start`; the best `ef` nodes end up in scratch.pool, nearest first.
-void beam_search(const Walk& walk, Candidate start, int level, std::uint32_t ef, Ties ties, WalkScratch& scratch);
+void beam_search(const Walk& walk, Candidate start, int level, std::uint32_t ef, Ties ties, WalkScratch& scratch,
+                 const StopCheck& stop = {});
 
 /// Beam search at level 0 whose results are the best `ef` visible nodes, in scratch.results, nearest first. Invisible
 /// nodes are walked through and take no place. For wide beams too: its cost per step does not grow with `ef`.
 void filtered_search(const Walk& walk, Candidate start, std::uint32_t ef, const Visibility& visibility,
-                     WalkScratch& scratch);
+                     WalkScratch& scratch, const StopCheck& stop = {});
 
 }  // namespace holdfast::index

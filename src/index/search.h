@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
+#include <span>
 #include <vector>
 
 #include "base/ids.h"
 #include "index/graph.h"
+#include "index/stop.h"
 #include "index/vector_table.h"
 
 namespace holdfast::index {
@@ -27,14 +30,29 @@ struct Visibility {
   [[nodiscard]] bool operator()(Slot slot) const noexcept { return visible == nullptr || visible(context, slot); }
 };
 
+/// What else the caller of a search knows and wants.
+struct SearchAids {
+  static constexpr std::uint32_t kUnknown = std::numeric_limits<std::uint32_t>::max();
+  /// How many nodes of the root are invisible. While they are few, a plain beam that is a little wider finds the same
+  /// in less time than one that looks at the visibility of every node it meets.
+  std::uint32_t hidden = kUnknown;
+  StopCheck stop = {};
+};
+
 /// Up to max(k, ef)-wide beam search; `out` receives at most k visible candidates, sorted. Allocates nothing once the
-/// calling thread has searched a graph of this size before. Deterministic for a root. `k` <= `ef`.
+/// calling thread has searched a graph of this size before. Deterministic for a root and a set of visible nodes, unless
+/// it is stopped. `k` <= `ef`.
 void search_graph(const Graph& graph, const GraphRoot& root, const Query& query, std::uint32_t k, std::uint32_t ef,
-                  const Visibility& visibility, std::vector<Candidate>& out);
+                  const Visibility& visibility, std::vector<Candidate>& out, const SearchAids& aids = {});
 
 /// Exact: compares the query with every visible slot of [begin, end) and merges the results into `out`, which holds at
-/// most k sorted candidates before and after.
+/// most k sorted candidates before and after. The row of an invisible slot is not looked at.
 void scan(const VectorTable& vectors, const Query& query, Slot begin, Slot end, std::uint32_t k,
-          const Visibility& visibility, std::vector<Candidate>& out);
+          const Visibility& visibility, std::vector<Candidate>& out, const StopCheck& stop = {});
+
+/// The same for a list of slots. REQUIRES that the rows of invisible ones may be read, too: visibility is asked only
+/// for the rows that are near enough.
+void scan_slots(const VectorTable& vectors, const Query& query, std::span<const Slot> slots, std::uint32_t k,
+                const Visibility& visibility, const StopCheck& stop, std::vector<Candidate>& out);
 
 }  // namespace holdfast::index
