@@ -3,7 +3,8 @@
 //
 // Semantics (those of Linux; see docs/architecture.md):
 //  - write_at reaches the page cache only. sync (fdatasync) makes the file's data and size durable.
-//  - create, rename and remove change the directory in memory; they are durable after sync_directory of the parent.
+//  - create, rename, link, exchange and remove change the directory in memory; they are durable after sync_directory of
+//    the parent.
 //  - EINTR and short transfers are handled here; callers see all or an error.
 // Errors map to StatusCode: ENOSPC/EDQUOT -> disk_full, ENOENT -> not_found, EEXIST -> already_exists, else io_error.
 // Messages name the operation and the path.
@@ -87,6 +88,13 @@ class FileSystem {
   [[nodiscard]] virtual Result<std::unique_ptr<File>> open(const std::string& path, Access access) = 0;
   /// Replaces `to` atomically if it exists (file or directory rename).
   virtual Status rename(const std::string& from, const std::string& to) = 0;
+  /// Another name, `to`, for the file `from`: the same bytes, until both names are removed. already_exists if `to` is
+  /// there; invalid_argument if it cannot be done between these paths (another file system, or one without hard
+  /// links): copy instead.
+  virtual Status link(const std::string& from, const std::string& to) = 0;
+  /// The two names of one directory change places, atomically; both must exist. invalid_argument if this file system
+  /// cannot.
+  virtual Status exchange(const std::string& a, const std::string& b) = 0;
   virtual Status remove(const std::string& path) = 0;
   /// One level; already_exists if it exists.
   virtual Status create_directory(const std::string& path) = 0;

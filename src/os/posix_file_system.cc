@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <utility>
 
 #include "base/random.h"
@@ -118,6 +119,20 @@ bool is_directory(int directory_fd, const dirent& entry) noexcept {
   return ::fstatat(directory_fd, entry.d_name, &info, 0) == 0 && S_ISDIR(info.st_mode);
 }
 
+/// What this file system, or this pair of places, cannot do is invalid_argument: the caller has another way.
+Status two_paths_error(std::string_view operation, const std::string& from, const std::string& to, int error) {
+  Status status = error_status(operation, from + " and " + to, error);
+  switch (error) {
+    case EXDEV:   // two file systems
+    case EPERM:   // no hard links here, or none to files of others (fs.protected_hardlinks)
+    case EMLINK:  // the file has as many names as it can have
+    case EINVAL:  // flags of renameat2 that the file system does not know
+    case EOPNOTSUPP:
+    case ENOSYS: return Status(StatusCode::invalid_argument, std::string(status.message()));
+    default: return status;
+  }
+}
+
 class PosixFileSystem final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> create(const std::string& path) override {
@@ -132,6 +147,16 @@ class PosixFileSystem final : public FileSystem {
     if (::rename(from.c_str(), to.c_str()) == 0) return {};
     const int error = errno;  // before the concatenation, which may allocate
     return error_status("rename", from + " to " + to, error);
+  }
+
+  Status link(const std::string& from, const std::string& to) override {
+    if (::link(from.c_str(), to.c_str()) == 0) return {};
+    return two_paths_error("link", from, to, errno);
+  }
+
+  Status exchange(const std::string& a, const std::string& b) override {
+    if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) return {};
+    return two_paths_error("exchange", a, b, errno);
   }
 
   Status remove(const std::string& path) override {

@@ -301,5 +301,38 @@ TEST(Paths, JoinAndParent) {
   EXPECT_EQ(".", os::parent("a"));
 }
 
+TEST_P(FileSystemTest, LinkIsASecondNameForTheSameBytes) {
+  put_file("a", "one");
+  ASSERT_TRUE(fs().link(at("a"), at("b")).ok());
+  auto file = fs().open(at("a"), FileSystem::Access::read_write);
+  ASSERT_TRUE(file.ok());
+  EXPECT_OK((*file)->write_at(0, bytes_of("two")));
+  EXPECT_EQ("two", text_of(must_read(fs(), at("b"))));
+  EXPECT_OK(fs().remove(at("a")));
+  EXPECT_EQ("two", text_of(must_read(fs(), at("b"))));
+  EXPECT_FALSE(*fs().exists(at("a")));
+
+  put_file("c", "three");
+  const Status taken = fs().link(at("c"), at("b"));
+  EXPECT_CODE(already_exists, taken);
+  EXPECT_TRUE(contains(taken.message(), at("c")) && contains(taken.message(), at("b"))) << taken.to_string();
+  EXPECT_EQ("two", text_of(must_read(fs(), at("b"))));
+  EXPECT_CODE(not_found, fs().link(at("missing"), at("d")));
+  EXPECT_CODE(not_found, fs().link(at("c"), at("missing/d")));
+}
+
+TEST_P(FileSystemTest, ExchangeSwapsTwoNames) {
+  EXPECT_OK(fs().create_directory(at("a")));
+  EXPECT_OK(fs().create_directory(at("b")));
+  put_file("a/in_a", "1");
+  put_file("b/in_b", "2");
+  ASSERT_TRUE(fs().exchange(at("a"), at("b")).ok());
+  EXPECT_TRUE(*fs().exists(at("a/in_b")) && *fs().exists(at("b/in_a")));
+  EXPECT_FALSE(*fs().exists(at("a/in_a")));
+  EXPECT_OK(fs().exchange(at("a"), at("a")));
+  EXPECT_CODE(not_found, fs().exchange(at("a"), at("missing")));
+  EXPECT_CODE(not_found, fs().exchange(at("missing"), at("a")));
+}
+
 }  // namespace
 }  // namespace holdfast::testing

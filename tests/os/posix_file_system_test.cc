@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <string>
 
 #include "os/file_system.h"
 #include "os/os_test_util.h"
@@ -154,6 +155,33 @@ TEST(PosixFile, ADirectoryBehindASymbolicLinkIsADirectory) {
   std::filesystem::create_directory_symlink(directory / "d", directory / "link");
   const std::vector<os::DirectoryEntry> expected{{"d", true}, {"link", true}};
   EXPECT_EQ(expected, *fs().list(directory.path()));
+}
+
+TEST(PosixFileSystem, ALinkSharesTheInode) {
+  const TempDir directory;
+  os::FileSystem& fs = os::posix_file_system();
+  EXPECT_OK(must_create(fs, directory / "a")->write_at(0, bytes_of("x")));
+  ASSERT_TRUE(fs.link(directory / "a", directory / "b").ok());
+  struct stat a {
+  }, b{};
+  ASSERT_EQ(0, ::stat((directory / "a").c_str(), &a));
+  ASSERT_EQ(0, ::stat((directory / "b").c_str(), &b));
+  EXPECT_EQ(a.st_ino, b.st_ino);
+  EXPECT_EQ(2u, a.st_nlink);
+}
+
+TEST(PosixFileSystem, ALinkToAnotherFileSystemIsInvalidSoThatTheCallerCopies) {
+  const TempDir directory;
+  os::FileSystem& fs = os::posix_file_system();
+  struct stat here {
+  }, there{};
+  if (::stat(directory.path().c_str(), &here) != 0 || ::stat("/dev/shm", &there) != 0 || here.st_dev == there.st_dev) {
+    GTEST_SKIP() << "no second file system at /dev/shm";
+  }
+  EXPECT_OK(must_create(fs, directory / "a")->write_at(0, bytes_of("x")));
+  const std::string to = "/dev/shm/holdfast-link-" + std::to_string(::getpid());
+  EXPECT_CODE(invalid_argument, fs.link(directory / "a", to));
+  EXPECT_FALSE(*fs.exists(to));
 }
 
 }  // namespace

@@ -468,5 +468,39 @@ TEST_F(SimCrashTest, PoliciesHaveNames) {
   EXPECT_EQ("size_without_data filled with stale", CrashPolicy::size_without_data(Fill::stale).to_string());
 }
 
+TEST_F(SimCrashTest, ALinkIsAnEntryOfItsDirectory) {
+  const auto a = durable("/a", "a");
+  ASSERT_TRUE(fs_.link("/a", "/b").ok());
+  EXPECT_EQ("a", found(CrashPolicy::keep_all(), "/b"));
+  EXPECT_EQ("<gone>", found(CrashPolicy::lose_all(), "/b"));
+  EXPECT_OK(fs_.sync_directory("/"));
+  EXPECT_EQ("a", found(CrashPolicy::lose_all(), "/b"));
+  write(*a, 0, "B");  // one file: synced by either name, lost under both
+  EXPECT_EQ("a", found(CrashPolicy::lose_all(), "/b"));
+  EXPECT_OK(fs_.open("/b", Access::read_write).value()->sync());
+  EXPECT_EQ("B", found(CrashPolicy::lose_all(), "/a"));
+  EXPECT_OK(fs_.remove("/a"));
+  EXPECT_OK(fs_.sync_directory("/"));
+  EXPECT_EQ("B", found(CrashPolicy::lose_all(), "/b"));
+}
+
+TEST_F(SimCrashTest, AnExchangeHappensWholeOrNotAtAll) {
+  durable("/a", "a");
+  durable("/b", "b");
+  ASSERT_TRUE(fs_.exchange("/a", "/b").ok());
+  EXPECT_EQ("a", found(CrashPolicy::lose_all(), "/a"));
+  EXPECT_EQ("b", found(CrashPolicy::lose_all(), "/b"));
+  EXPECT_EQ("b", found(CrashPolicy::keep_all(), "/a"));
+  std::set<std::string> outcomes;
+  for (std::uint64_t seed = 0; seed < 64; ++seed) {
+    const auto policy = CrashPolicy::directory_subset();
+    outcomes.insert(found(policy, "/a", seed) + found(policy, "/b", seed));
+  }
+  EXPECT_EQ((std::set<std::string>{"ab", "ba"}), outcomes);
+  EXPECT_OK(fs_.sync_directory("/"));
+  EXPECT_EQ("b", found(CrashPolicy::lose_all(), "/a"));
+  EXPECT_EQ("a", found(CrashPolicy::lose_all(), "/b"));
+}
+
 }  // namespace
 }  // namespace holdfast::testing

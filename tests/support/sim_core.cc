@@ -26,6 +26,8 @@ std::string_view to_string(CallKind kind) noexcept {
                                          "truncate",
                                          "sync",
                                          "rename",
+                                         "link",
+                                         "exchange",
                                          "remove",
                                          "create directory",
                                          "remove directory",

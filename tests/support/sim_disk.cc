@@ -29,6 +29,7 @@ std::vector<std::string_view> split_path(std::string_view path) {
 void apply_effect(const DirectoryEffect& effect, Entries& entries) {
   if (!effect.removed.empty()) entries.erase(effect.removed);
   if (!effect.added.empty()) entries[effect.added] = effect.target;
+  if (effect.removed_target != kNoInode) entries[effect.removed] = effect.removed_target;
 }
 
 SimDisk::SimDisk() : inodes_(std::vector<Cow<Inode>>(kRootInode + 1)) {
@@ -107,7 +108,7 @@ Result<InodeId> SimDisk::create(std::string_view path, bool as_directory) {
   if (lookup(place.directory, place.name) != kNoInode) return Status(StatusCode::already_exists, "it exists");
   const InodeId id = end_inode();
   inodes_.edit().push_back(Cow<Inode>(as_directory ? Inode(DirectoryInode{}) : Inode(FileInode{})));
-  record(place.directory, {next_operation_++, {}, std::string(place.name), id});
+  record(place.directory, {next_operation_++, {}, std::string(place.name), id, kNoInode});
   return id;
 }
 
@@ -138,11 +139,33 @@ Status SimDisk::rename(std::string_view from, std::string_view to) {
   const std::string old_name(source.name);
   const std::string new_name(target.name);
   if (source.directory == target.directory) {
-    record(source.directory, {operation, old_name, new_name, moved});
+    record(source.directory, {operation, old_name, new_name, moved, kNoInode});
   } else {
-    record(target.directory, {operation, {}, new_name, moved});
-    record(source.directory, {operation, old_name, {}, kNoInode});
+    record(target.directory, {operation, {}, new_name, moved, kNoInode});
+    record(source.directory, {operation, old_name, {}, kNoInode, kNoInode});
   }
+  return {};
+}
+
+Status SimDisk::link(std::string_view from, std::string_view to) {
+  HF_ASSIGN(const InodeId id, find_file(from));
+  HF_ASSIGN(const Place place, place_of(to));
+  if (lookup(place.directory, place.name) != kNoInode) return Status(StatusCode::already_exists, "it exists");
+  record(place.directory, {next_operation_++, {}, std::string(place.name), id, kNoInode});
+  return {};
+}
+
+Status SimDisk::exchange(std::string_view a, std::string_view b) {
+  HF_ASSIGN(const Place first, place_of(a));
+  HF_ASSIGN(const Place second, place_of(b));
+  const InodeId one = lookup(first.directory, first.name);
+  const InodeId other = lookup(second.directory, second.name);
+  if (one == kNoInode || other == kNoInode) return not_found();
+  if (first.directory != second.directory) {
+    return Status(StatusCode::invalid_argument, "the simulated disk exchanges names of one directory only");
+  }
+  if (one == other) return {};
+  record(first.directory, {next_operation_++, std::string(first.name), std::string(second.name), one, other});
   return {};
 }
 
@@ -151,7 +174,7 @@ Status SimDisk::remove(std::string_view path) {
   const InodeId id = lookup(place.directory, place.name);
   if (id == kNoInode) return not_found();
   if (is_directory(id)) return is_a_directory();
-  record(place.directory, {next_operation_++, std::string(place.name), {}, kNoInode});
+  record(place.directory, {next_operation_++, std::string(place.name), {}, kNoInode, kNoInode});
   return {};
 }
 
@@ -161,7 +184,7 @@ Status SimDisk::remove_directory(std::string_view path) {
   if (id == kNoInode) return not_found();
   if (!is_directory(id)) return not_a_directory();
   if (!directory(id).cached->empty()) return not_empty();
-  record(place.directory, {next_operation_++, std::string(place.name), {}, kNoInode});
+  record(place.directory, {next_operation_++, std::string(place.name), {}, kNoInode, kNoInode});
   return {};
 }
 
@@ -289,7 +312,10 @@ void SimDisk::collect_garbage(const std::map<InodeId, std::uint32_t>& open) {
     directories.pop_back();
     for (const auto& [name, id] : *at.durable) reach(id);
     for (const auto& [name, id] : *at.cached) reach(id);
-    for (const DirectoryEffect& effect : at.pending) reach(effect.target);
+    for (const DirectoryEffect& effect : at.pending) {
+      reach(effect.target);
+      reach(effect.removed_target);
+    }
   }
   for (InodeId id = kRootInode; id < end_inode(); ++id) {
     if (exists(id) && !reached[id]) inodes_.edit()[id] = Cow<Inode>();

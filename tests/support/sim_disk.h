@@ -53,12 +53,14 @@ struct FileInode {
   bool diverged = false;  ///< a failed sync has cut the tie of invariant 1
 };
 
-/// One change of one directory: a name goes, a name comes, or both at once (rename).
+/// One change of one directory: a name goes, a name comes, or both at once (rename). An exchange brings two names at
+/// once: what `removed` stands for becomes `removed_target`.
 struct DirectoryEffect {
   std::uint64_t operation = 0;
   std::string removed;
   std::string added;
   InodeId target = kNoInode;
+  InodeId removed_target = kNoInode;
 };
 
 using Entries = std::map<std::string, InodeId, std::less<>>;
@@ -90,6 +92,8 @@ class SimDisk {
   // Changes of the page cache. Each takes the next operation number.
   Result<InodeId> create(std::string_view path, bool as_directory);
   Status rename(std::string_view from, std::string_view to);
+  Status link(std::string_view from, std::string_view to);
+  Status exchange(std::string_view a, std::string_view b);
   Status remove(std::string_view path);
   Status remove_directory(std::string_view path);
   void write(InodeId id, std::uint64_t offset, ByteSpan bytes);

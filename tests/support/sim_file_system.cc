@@ -153,6 +153,24 @@ Status SimFileSystem::rename(const std::string& from, const std::string& to) {
   return Core::outcome(info, verdict, verdict.happens ? core_->disk.rename(from, to) : Status());
 }
 
+Status SimFileSystem::link(const std::string& from, const std::string& to) {
+  CallInfo info = call_of(CallKind::link, from);
+  info.target = to;
+  info = core_->announce(std::move(info));
+  MutexLock lock(core_->mutex);
+  const Verdict verdict = core_->judge(info);
+  return Core::outcome(info, verdict, verdict.happens ? core_->disk.link(from, to) : Status());
+}
+
+Status SimFileSystem::exchange(const std::string& a, const std::string& b) {
+  CallInfo info = call_of(CallKind::exchange, a);
+  info.target = b;
+  info = core_->announce(std::move(info));
+  MutexLock lock(core_->mutex);
+  const Verdict verdict = core_->judge(info);
+  return Core::outcome(info, verdict, verdict.happens ? core_->disk.exchange(a, b) : Status());
+}
+
 Status SimFileSystem::remove(const std::string& path) {
   const CallInfo info = core_->announce(call_of(CallKind::remove, path));
   MutexLock lock(core_->mutex);

@@ -3,15 +3,16 @@
 // The fault model
 //  1. Two states are kept apart: the page cache (what calls see) and the disk (what survives power loss). write_at
 //     and truncate reach the cache; sync brings one file's data and size to the disk, not its directory entry.
-//     create, rename, remove and (create|remove)_directory change a directory in the cache; sync_directory brings that
-//     one directory's entries to the disk. A rename between two directories is two changes: with one directory synced
-//     the file is in both or in neither. A new directory needs its parent synced.
+//     create, rename, link, exchange, remove and (create|remove)_directory change a directory in the cache;
+//     sync_directory brings that one directory's entries to the disk. A rename between two directories is two changes:
+//     with one directory synced the file is in both or in neither; an exchange is one change, of one directory. A new
+//     directory needs its parent synced.
 //  2. Between the states lies an ordered list of unsynced effects. crash() makes disks from subsets of it; which
 //     subsets, and what always holds, is in sim_crash.h. No sector is atomic (CrashPolicy::torn_write).
-//  3. Counted calls: create, write, truncate, sync, rename, remove, create_directory, remove_directory,
-//     sync_directory, lock; with count_reads(true) also open, read, map, size, list and exists. Each has an index from
-//     0 on. Faults are planned by index: an error (once or for ever), a short write, a failed sync that keeps, drops
-//     or forgets the dirty pages, power off.
+//  3. Counted calls: create, write, truncate, sync, rename, link, exchange, remove, create_directory,
+//     remove_directory, sync_directory, lock; with count_reads(true) also open, read, map, size, list and exists. Each
+//     has an index from 0 on. Faults are planned by index: an error (once or for ever), a short write, a failed sync
+//     that keeps, drops or forgets the dirty pages, power off.
 //  4. After power off every call fails with io_error "power is off" and changes nothing.
 //  5. kill_process(): the process dies, the page cache survives, locks are gone.
 //  6. map() gives a copy of that moment (the real one is shared; nobody may rely on either). corrupt() is bit rot.
@@ -43,6 +44,8 @@ enum class CallKind : std::uint8_t {
   truncate,
   sync,
   rename,
+  link,
+  exchange,
   remove,
   create_directory,
   remove_directory,
@@ -60,8 +63,8 @@ enum class CallKind : std::uint8_t {
 struct CallInfo {
   CallKind kind;
   std::uint64_t index;   ///< kNotCounted for an uncounted call
-  std::string path;      ///< rename: the source
-  std::string target;    ///< rename only
+  std::string path;      ///< rename, link, exchange: the first
+  std::string target;    ///< rename, link, exchange: the second
   std::uint64_t offset;  ///< read, write
   std::uint64_t size;    ///< read, write, truncate
 };
@@ -79,6 +82,8 @@ class SimFileSystem final : public os::FileSystem {
   Result<std::unique_ptr<os::File>> create(const std::string& path) override;
   Result<std::unique_ptr<os::File>> open(const std::string& path, Access access) override;
   Status rename(const std::string& from, const std::string& to) override;
+  Status link(const std::string& from, const std::string& to) override;
+  Status exchange(const std::string& a, const std::string& b) override;
   Status remove(const std::string& path) override;
   Status create_directory(const std::string& path) override;
   Status remove_directory(const std::string& path) override;
