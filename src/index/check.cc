@@ -13,20 +13,29 @@ constexpr std::size_t kViolationsMax = 100;
 
 class Checker {
  public:
-  Checker(const Graph& graph, const GraphRoot& root, Slot slot_end)
-      : graph_(graph), root_(root), end_(std::min(slot_end, store_of(graph).slot_limit())) {}
+  Checker(const Graph& graph, const GraphRoot& root, Slot slot_end, const Visibility& linkable,
+          const Visibility& in_use)
+      : graph_(graph),
+        root_(root),
+        end_(std::min(slot_end, store_of(graph).slot_limit())),
+        linkable_(linkable),
+        in_use_(in_use) {}
 
   GraphCheck run() {
     int top = -1;
     for (Slot slot = 0; slot < end_; ++slot) {
       if (!graph_.contains(slot, root_.epoch)) continue;
       ++check_.nodes;
+      if (!in_use_(slot)) violation("slot " + std::to_string(slot) + " is a node, but free");
       const int level = graph_.level(slot, root_.epoch);
       top = std::max(top, level);
       for (int at = 0; at <= level; ++at) check_list(slot, at);
     }
     check_root(top);
-    if (check_.nodes > 0) count_unreachable();
+    if (check_.nodes > 0) {
+      count_unreachable();
+      count_stranded();
+    }
     return std::move(check_);
   }
 
@@ -47,8 +56,9 @@ class Checker {
       if (link == slot) violation(where() + "a link to itself");
       if (link >= end_) {
         violation(where() + "a link out of range, to " + std::to_string(link));
-      } else if (graph_.level(link, root_.epoch) < level) {
-        violation(where() + "a link to " + std::to_string(link) + ", which is no node of that level");
+      } else if (const int link_level = graph_.level(link, root_.epoch); link_level < level) {
+        violation(where() + "a link to " + std::to_string(link) + ", which is no node" +
+                  (link_level < 0 ? "" : " of that level") + (in_use_(link) ? "" : ", but free"));
       }
     }
   }
@@ -67,37 +77,59 @@ class Checker {
   }
 
   void count_unreachable() {
-    std::vector<bool> reached(end_, false);
+    SlotSet reached(end_);
     std::vector<Slot> open;
     if (root_.entry < end_ && graph_.contains(root_.entry, root_.epoch)) {
-      reached[root_.entry] = true;
+      reached.insert(root_.entry);
       open.push_back(root_.entry);
     }
-    std::uint64_t count = open.size();
     while (!open.empty()) {
       const Slot slot = open.back();
       open.pop_back();
       for (const Slot link : graph_.neighbors(slot, 0, root_.epoch)) {
-        if (link >= end_ || reached[link] || !graph_.contains(link, root_.epoch)) continue;
-        reached[link] = true;
-        open.push_back(link);
-        ++count;
+        if (link < end_ && graph_.contains(link, root_.epoch) && reached.insert(link)) open.push_back(link);
       }
     }
-    check_.unreachable = check_.nodes - count;
+    for (Slot slot = 0; slot < end_; ++slot) {
+      if (graph_.contains(slot, root_.epoch) && linkable_(slot) && !reached.contains(slot)) ++check_.unreachable;
+    }
+  }
+
+  /// Who has a way to the entry: by passes over all nodes until nothing changes, forwards and backwards in turns.
+  void count_stranded() {
+    if (root_.entry >= end_ || !graph_.contains(root_.entry, root_.epoch)) return;
+    SlotSet returning(end_);
+    returning.insert(root_.entry);
+    std::vector<Slot> rest;
+    for (Slot slot = 0; slot < end_; ++slot) {
+      if (slot != root_.entry && graph_.contains(slot, root_.epoch)) rest.push_back(slot);
+    }
+    for (std::size_t before = rest.size() + 1; rest.size() < before;) {
+      before = rest.size();
+      std::erase_if(rest, [&](Slot slot) {
+        const std::span<const Slot> links = graph_.neighbors(slot, 0, root_.epoch);
+        return std::any_of(links.begin(), links.end(), [&](Slot link) { return returning.contains(link); }) &&
+               returning.insert(slot);
+      });
+      std::reverse(rest.begin(), rest.end());
+    }
+    for (const Slot slot : rest) check_.stranded += graph_.level(slot, root_.epoch) > 0 ? 1 : 0;
   }
 
   const Graph& graph_;
   const GraphRoot root_;
   const Slot end_;
+  const Visibility linkable_;
+  const Visibility in_use_;
   GraphCheck check_;
   std::vector<Slot> sorted_;
 };
 
 }  // namespace
 
-GraphCheck check_graph(const Graph& graph, const GraphRoot& root, Slot slot_end) {
-  return Checker(graph, root, slot_end).run();
+GraphCheck check_graph(const Graph& graph, const GraphRoot& root, Slot slot_end, const Visibility& linkable,
+                       const Visibility& in_use) {
+  return Checker(graph, root, slot_end, linkable, in_use).run();
 }
 
 }  // namespace holdfast::index

@@ -32,6 +32,7 @@ const VectorTable& Graph::vectors() const noexcept { return impl_->store.vectors
 
 std::span<const Slot> Graph::neighbors(Slot slot, int level, GraphEpoch epoch) const noexcept {
   if (slot >= impl_->store.slot_limit() || level < 0) return {};
+  if (level > 0 && !contains(slot, epoch)) return {};
   return impl_->store.neighbors(slot, level, epoch);
 }
 
@@ -48,6 +49,7 @@ int Graph::level(Slot slot, GraphEpoch epoch) const noexcept {
   return node == nullptr ? 0 : static_cast<int>(node->level);
 }
 
+void Graph::release_node(Slot slot) noexcept { impl_->store.release_node(slot); }
 Status Graph::reserve(Slot end) { return impl_->store.reserve(end); }
 GraphEpoch Graph::changed_epoch(std::uint32_t chunk) const noexcept { return impl_->store.changed_epoch(chunk); }
 GraphWriter Graph::writer() { return GraphWriter(*impl_); }

@@ -9,7 +9,14 @@
 //  G3. Epochs become visible only through a GraphRoot that the engine publishes. Lists of a newer epoch are skipped.
 //  G4. A superseded list is freed only by the engine's reclaimer, once every pinned root has epoch >= the epoch that
 //      superseded it.
-//  G5. insert() gives the same graph for any number of threads.
+//  G5. Every change gives the same graph for any number of threads.
+//  G6. A node leaves the graph by a list that says "no node" (remove()). From that epoch on no list names it; its slot
+//      may be inserted again, with another vector and another level, once no pinned root is older and release_node()
+//      was called for it.
+//
+// The life of a slot here: free -> insert() -> [dead: named, walked through, never chosen] -> repair() of all that name
+// it -> remove() -> release_node() -> free.
+//
 // The graph knows nothing of ids, deletes, filters or files: callers pass slots and a visibility callback.
 //
 // Threading: readers (neighbors, search_graph) run on any thread without a lock while they hold a root that the engine
@@ -24,7 +31,9 @@
 #include "base/coding.h"
 #include "base/ids.h"
 #include "holdfast/status.h"
+#include "index/slot_set.h"
 #include "index/vector_table.h"
+#include "index/visibility.h"
 
 namespace holdfast::index {
 
@@ -99,6 +108,11 @@ class Graph {
   /// Largest epoch at which any list of the chunk changed (0: never since attach). Pairs with the writer's release.
   [[nodiscard]] GraphEpoch changed_epoch(std::uint32_t chunk) const noexcept;
 
+  /// The reclaimer, for a slot that remove() took out: frees what the node had beside its lists, so that the slot may
+  /// be inserted again. REQUIRES that no pinned root is older than the epoch that removed it; one call at a time; not
+  /// while that slot is being inserted. Does nothing for a slot that was not removed.
+  void release_node(Slot slot) noexcept;
+
   /// The token through which alone the graph can change. REQUIRES that no other writer exists.
   [[nodiscard]] GraphWriter writer();
 
@@ -111,7 +125,9 @@ class Graph {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Inserts nodes in deterministic batches (Manohar et al.: "ParlayANN", PPoPP 2024).
+/// What changes the graph. Every change takes the newest root as `base`, makes new lists beside the old ones and
+/// returns the next root (epoch base.epoch + 1), which the engine then publishes; what it superseded is appended to
+/// `retired`. resource_exhausted: nothing changed. The graph is the same for any number of `threads`.
 class GraphWriter {
  public:
   GraphWriter(GraphWriter&&) noexcept;
@@ -121,13 +137,38 @@ class GraphWriter {
   /// per cent, never more than 4,000).
   [[nodiscard]] static std::size_t batch_size(std::size_t graph_nodes, std::size_t waiting) noexcept;
 
-  /// Inserts `nodes` (all not yet in the graph, their rows written) on top of `base`, the newest root, using up to
-  /// `threads` threads. Returns the new root (epoch base.epoch + 1) and appends what it superseded to `retired`. The
-  /// engine then publishes the root. resource_exhausted: nothing changed. invalid_argument: a slot that was not
-  /// reserved, is a node already or stands twice in `nodes`; nothing changed. REQUIRES at most batch_size() nodes for a
-  /// graph of full quality: in a batch that is large against the graph, clusters see only themselves.
-  [[nodiscard]] Result<GraphRoot> insert(const GraphRoot& base, std::span<const NewNode> nodes, unsigned threads,
+  /// Inserts `nodes` (none of them in the graph, their rows written) in one deterministic batch (Manohar et al.:
+  /// "ParlayANN", PPoPP 2024). New nodes walk through nodes that are not `linkable` (dead ones) but neither link to
+  /// them nor are linked from them, with one exception: where no linkable node is found at all, a dead one gets a link
+  /// to the new node, so that walks find it. invalid_argument: a slot that was not reserved, is a node already, was not
+  /// released or stands twice in `nodes`; nothing changed. REQUIRES at most batch_size() nodes for a graph of full
+  /// quality: in a batch that is large against the graph, clusters see only themselves.
+  [[nodiscard]] Result<GraphRoot> insert(const GraphRoot& base, std::span<const NewNode> nodes,
+                                         const Visibility& linkable, unsigned threads,
                                          std::vector<RetiredList>& retired);
+  [[nodiscard]] Result<GraphRoot> insert(const GraphRoot& base, std::span<const NewNode> nodes, unsigned threads,
+                                         std::vector<RetiredList>& retired) {
+    return insert(base, nodes, {}, threads, retired);
+  }
+
+  /// One step of a vacuum (Singh et al.: "FreshDiskANN", 2021: consolidation; here on copies): every node of
+  /// [begin, end) that is not `doomed` and links to a doomed one, at any level, gets a new list without them, mended
+  /// with linkable nodes that the doomed ones lead to. Returns `base` itself if nothing had to be done.
+  [[nodiscard]] Result<GraphRoot> repair(const GraphRoot& base, const SlotSet& doomed, const Visibility& linkable,
+                                         Slot begin, Slot end, unsigned threads, std::vector<RetiredList>& retired);
+
+  /// Takes the doomed nodes out of the graph (those of them that are nodes; `base` itself if none is). A new entry is
+  /// chosen if it was among them: the highest level, then the smallest slot. REQUIRES that no list of a remaining node
+  /// names one: repair() covered all slots with the same set, and nothing linked to them since. That is verified, since
+  /// it is cheap against the repair (one pass over the lists): internal, and nothing changed, if it does not hold.
+  [[nodiscard]] Result<GraphRoot> remove(const GraphRoot& base, const SlotSet& doomed, Slot slot_end,
+                                         std::vector<RetiredList>& retired);
+
+  /// Links in what mutations left unreachable. ENSURES, for nodes below `slot_end`, all at level 0: every linkable node
+  /// can be reached from the entry; the entry can be reached from every node with a level > 0, which are those where a
+  /// descent may end. Nothing that was reachable gets lost. Returns `base` itself if there was nothing to do.
+  [[nodiscard]] Result<GraphRoot> connect(const GraphRoot& base, Slot slot_end, const Visibility& linkable,
+                                          std::vector<RetiredList>& retired);
 
  private:
   friend class Graph;

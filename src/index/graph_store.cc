@@ -24,14 +24,18 @@ GraphStore::GraphStore(const VectorTable& table, GraphParams parameters)
       directory_(reinterpret_cast<GraphChunk**>(directory_memory_.data())) {}
 
 GraphStore::~GraphStore() {
-  // Walks only rows that can be nodes: untouched table pages would be read, which is cheap, and stay zero.
   for (const Pages& pages : chunks_) {
     auto* const chunk = reinterpret_cast<GraphChunk*>(pages.data());
-    for (NeighborList* head : chunk->heads) release_chain_head(head);
-    for (UpperNode* node : chunk->uppers) {
-      if (node == nullptr) continue;
-      for (int level = 1; level <= static_cast<int>(node->level); ++level) release_chain_head(node->head(level));
-      release_upper(node);
+    for (std::uint32_t row = 0; row < chunk->rows_used; ++row) {
+      NeighborList* const head = chunk->heads[row];
+      if (UpperNode* const node = chunk->uppers[row]; node != nullptr) {
+        const bool removed = head != nullptr && head->removed();  // S3: its lists are not ours
+        for (int level = 1; level <= static_cast<int>(node->level) && !removed; ++level) {
+          release_chain_head(node->head(level));
+        }
+        release_upper(node);
+      }
+      release_chain_head(head);
     }
   }
 }
@@ -77,7 +81,10 @@ NeighborList* GraphStore::newest(Slot slot, int level) const noexcept {
 }
 
 void GraphStore::publish_upper(Slot slot, UpperNode* node) noexcept {
-  UpperNode*& head = own_chunk(slot)->uppers[slot & (kChunkSlots - 1)];
+  GraphChunk* const chunk = own_chunk(slot);
+  const std::uint32_t row = slot & (kChunkSlots - 1);
+  UpperNode*& head = chunk->uppers[row];
+  chunk->rows_used = std::max(chunk->rows_used, row + 1);
   std::atomic_ref<UpperNode*>(head).store(node, std::memory_order_release);  // pairs: read_head_of_upper
   list_bytes_.fetch_add(upper_bytes(node->level), std::memory_order_relaxed);
 }
@@ -93,6 +100,7 @@ void GraphStore::publish_list(Slot slot, int level, NeighborList* list) noexcept
   const std::uint32_t row = slot & (kChunkSlots - 1);
   NeighborList*& head = level == 0 ? chunk->heads[row] : chunk->uppers[row]->head(level);
   const NeighborList* const old = head;
+  chunk->rows_used = std::max(chunk->rows_used, row + 1);
   swing_head(head, list);
   list_bytes_.fetch_add(list_bytes(list->count) - (old == nullptr ? 0ULL : list_bytes(old->count)),
                         std::memory_order_relaxed);
@@ -100,6 +108,23 @@ void GraphStore::publish_list(Slot slot, int level, NeighborList* list) noexcept
   if (changed.load(std::memory_order_relaxed) < list->epoch) {
     changed.store(list->epoch, std::memory_order_release);  // pairs: changed_epoch
   }
+}
+
+void GraphStore::uncount(const NeighborList& list) noexcept {
+  list_bytes_.fetch_sub(list_bytes(list.count), std::memory_order_relaxed);
+}
+
+void GraphStore::release_node(Slot slot) noexcept {
+  if (slot >= slot_limit()) return;
+  GraphChunk* const chunk = own_chunk(slot);
+  const std::uint32_t row = slot & (kChunkSlots - 1);
+  const NeighborList* const head = read_head(chunk->heads[row]);
+  if (head == nullptr || !head->removed()) return;
+  // Relaxed: readers of epochs in which the slot was a node are gone, the others do not come here (S3).
+  UpperNode* const node = std::atomic_ref<UpperNode*>(chunk->uppers[row]).exchange(nullptr, std::memory_order_relaxed);
+  if (node == nullptr) return;
+  list_bytes_.fetch_sub(upper_bytes(node->level), std::memory_order_relaxed);
+  release_upper(node);
 }
 
 GraphEpoch GraphStore::changed_epoch(std::uint32_t chunk_number) const noexcept {

@@ -4,7 +4,9 @@
 // Invariants
 //  S1. Chunk pointers go from null to their final value once (release; readers pair with acquire).
 //  S2. Tables are zeroed pages that are touched only where there are nodes; an untouched entry is a null head.
-//  S3. The mapped rows of a chunk, once validated, hold counts and links that may be used without a check.
+//  S3. A removed node keeps its head, a list that says so, and its block of upper levels, whose lists belong to whoever
+//      retired them, until release_node() takes the block. Who looks at arbitrary slots asks level0() first.
+//  S4. The mapped rows of a chunk, once validated, hold counts and links that may be used without a check.
 // Threading: as graph.h says. Readers call the const functions of the first half only.
 #pragma once
 
@@ -30,6 +32,7 @@ inline constexpr std::uint32_t kNoNode = 0xFFFFFFFF;
 struct GraphChunk {
   NeighborList* heads[kChunkSlots];
   UpperNode* uppers[kChunkSlots];  ///< null: top level 0, or no node
+  std::uint32_t rows_used;         ///< rows from here on never had a head or an upper; mutator only
   const Slot* mapped;              ///< rows of 1 + 2M numbers: count, links; null if nothing was attached
   std::uint32_t mapped_rows;
   GraphEpoch changed;  ///< newest epoch of any list; written by the mutator (release), read by anybody (acquire)
@@ -57,8 +60,10 @@ class GraphStore {
     if (chunk != nullptr) [[likely]] {
       const std::uint32_t row = slot & (kChunkSlots - 1);
       const NeighborList* const list = version_at<NeighborList>(read_head(chunk->heads[row]), epoch);
-      if (list != nullptr) [[likely]]
+      if (list != nullptr) [[likely]] {
+        is_node = !list->removed();
         return list->links();
+      }
       if (row < chunk->mapped_rows) {
         const Slot* const mapped = chunk->mapped + std::size_t{row} * row_numbers_;
         if (mapped[0] != kNoNode) return {mapped + 1, mapped[0]};
@@ -67,6 +72,8 @@ class GraphStore {
     is_node = false;
     return {};
   }
+  /// REQUIRES that the slot is a node of `epoch`, as all are that a link of `epoch` names: the block of a removed node
+  /// may be freed by release_node() while readers of newer epochs look on.
   [[nodiscard]] std::span<const Slot> upper(Slot slot, int level, GraphEpoch epoch) const noexcept {
     const UpperNode* const node = upper_node(slot);
     if (node == nullptr || static_cast<int>(node->level) < level) return {};
@@ -74,10 +81,15 @@ class GraphStore {
     if (list == nullptr) return {};
     return list->links();
   }
+  [[nodiscard]] std::span<const Slot> level0(Slot slot, GraphEpoch epoch) const noexcept {
+    bool is_node = false;
+    return level0(slot, epoch, is_node);
+  }
   [[nodiscard]] std::span<const Slot> neighbors(Slot slot, int level, GraphEpoch epoch) const noexcept {
     bool is_node = false;
     return level == 0 ? level0(slot, epoch, is_node) : upper(slot, level, epoch);
   }
+  /// Null: top level 0, or no node. May be followed only under the condition of upper().
   [[nodiscard]] const UpperNode* upper_node(Slot slot) const noexcept {
     const GraphChunk* const chunk = chunk_of(slot);
     return chunk == nullptr ? nullptr : read_head_of_upper(*chunk, slot);
@@ -119,6 +131,12 @@ class GraphStore {
   void count_loaded(const UpperNode& node) noexcept;
   /// Makes `list` the newest at that level. REQUIRES that the node exists at that level.
   void publish_list(Slot slot, int level, NeighborList* list) noexcept;
+  /// A list of an upper level of a node that was removed: no longer metered here, it belongs to whoever retired it.
+  void uncount(const NeighborList& list) noexcept;
+
+  // --- Reclaimer ---
+  /// See Graph::release_node.
+  void release_node(Slot slot) noexcept;
 
  private:
   [[nodiscard]] const GraphChunk* chunk_of(Slot slot) const noexcept { return chunk(slot >> kChunkBits); }

@@ -14,6 +14,11 @@
 //
 // Batch mates never push candidates of the graph aside: a batch that is one tight cluster would otherwise link to
 // itself only and become an island.
+//
+// Dead nodes (not linkable) are walked through and take no place in the beam: it goes on until it holds ef_construction
+// linkable nodes. They get no reverse links: their lists are about to go. But if a member finds no linkable node at all
+// at a level, because everything there is dead, the node where its descent ended (the anchor) gets a link to it, so
+// that later walks, which can only come through dead nodes, find the new ones. Repair and connect() do the rest.
 #include "index/hnsw_insert.h"
 
 #include <algorithm>
@@ -33,9 +38,11 @@ constexpr std::size_t kInlineMembers = 4;     ///< smaller batches start no thre
 constexpr std::size_t kBucketsPerThread = 8;  ///< parts of step 2
 constexpr unsigned kThreadsMax = 64;
 
-/// Slot of a mate relative to the member's, for ties: the nearest in age come first.
-Slot relative(Slot mate, Slot member) noexcept { return mate > member ? (mate - member) * 2 - 1 : (member - mate) * 2; }
-Slot absolute(Slot relative, Slot member) noexcept {
+/// Place of a mate relative to the member's, both in the order of their slots, for ties: the nearest ones come first.
+std::uint32_t relative(std::uint32_t mate, std::uint32_t member) noexcept {
+  return mate > member ? (mate - member) * 2 - 1 : (member - mate) * 2;
+}
+std::uint32_t absolute(std::uint32_t relative, std::uint32_t member) noexcept {
   return (relative & 1) != 0 ? member + (relative + 1) / 2 : member - relative / 2;
 }
 
@@ -56,13 +63,15 @@ bool sorts_before(const ReverseLink& a, const ReverseLink& b) noexcept {
 }  // namespace
 
 Insertion::Insertion(GraphStore& store, std::vector<WalkScratch>& scratch, const GraphRoot& base,
-                     std::span<const NewNode> nodes, unsigned threads)
-    : store_(store), scratch_(scratch), base_(base), nodes_(nodes), threads_(std::clamp(threads, 1U, kThreadsMax)) {}
+                     std::span<const NewNode> nodes, const Visibility& linkable, unsigned threads)
+    : store_(store),
+      scratch_(scratch),
+      base_(base),
+      nodes_(nodes),
+      linkable_(linkable),
+      threads_(std::clamp(threads, 1U, kThreadsMax)) {}
 
 Insertion::~Insertion() {
-  for (const auto& bucket : made_) {
-    for (const Replacement& replacement : bucket) release_list(replacement.list);
-  }
   for (UpperNode* node : uppers_) {
     if (node != nullptr) release_upper(node);
   }
@@ -85,13 +94,15 @@ Status Insertion::prepare() {
     (void)store_.level0(node.slot, base_.epoch, is_node);
     is_node = is_node || store_.upper_node(node.slot) != nullptr;
     if (is_node)
-      return {StatusCode::invalid_argument, "slot " + std::to_string(node.slot) + " is in the graph already"};
+      return {StatusCode::invalid_argument,
+              "slot " + std::to_string(node.slot) + " is in the graph already, or was not released"};
     slots.push_back(node.slot);
     first_chosen_.push_back(entries);
     entries += static_cast<std::size_t>(node.level) + 1;
     if (members_at_.size() <= static_cast<std::size_t>(node.level)) {
       members_at_.resize(static_cast<std::size_t>(node.level) + 1);
     }
+    if (!linkable_(node.slot)) continue;  // died on its way here
     for (int level = 0; level <= node.level; ++level) {
       members_at_[static_cast<std::size_t>(level)].push_back(static_cast<std::uint32_t>(member));
     }
@@ -99,6 +110,10 @@ Status Insertion::prepare() {
   std::sort(slots.begin(), slots.end());
   if (const auto twice = std::adjacent_find(slots.begin(), slots.end()); twice != slots.end()) {
     return {StatusCode::invalid_argument, "slot " + std::to_string(*twice) + " is inserted twice"};
+  }
+  for (auto& members : members_at_) {
+    std::sort(members.begin(), members.end(),
+              [this](std::uint32_t a, std::uint32_t b) { return nodes_[a].slot < nodes_[b].slot; });
   }
   chosen_.resize(entries);
   links_.resize(entries * store_.params().m);
@@ -123,6 +138,21 @@ bool Insertion::choose_links() {
   });
 }
 
+/// The best linkable nodes of one level into scratch.results, nearest first; `nearest`, where to start, becomes the
+/// first of them.
+void Insertion::find_linkable(const Walk& walk, int level, Candidate& nearest, WalkScratch& scratch) const {
+  const std::uint32_t ef = store_.params().ef_construction;
+  std::vector<CandidateKey>& found = scratch.results;
+  if (linkable_.visible == nullptr) {
+    beam_search(walk, nearest, level, ef, Ties::younger_first, scratch);
+    found.clear();
+    for (std::size_t i = 0; i < scratch.pool.size(); ++i) found.push_back(scratch.pool[i]);
+  } else {
+    filtered_search(walk, nearest, ef, linkable_, scratch, {}, level, Ties::younger_first);
+  }
+  if (!found.empty()) nearest = {distance_of(found[0]), slot_of(found[0], Ties::younger_first)};
+}
+
 void Insertion::choose_for(std::size_t member, WalkScratch& scratch, SelectScratch& select) {
   const NewNode node = nodes_[member];
   const VectorTable& vectors = store_.vectors();
@@ -134,40 +164,52 @@ void Insertion::choose_for(std::size_t member, WalkScratch& scratch, SelectScrat
     nearest = {query.distance(vectors.row(base_.entry)), base_.entry};
     nearest = descend(walk, nearest, top, std::min(node.level, top));
   }
-  CandidatePool& pool = scratch.pool;
+  const std::vector<CandidateKey>& found = scratch.results;
   for (int level = node.level; level >= 0; --level) {
-    pool.reset(store_.params().ef_construction);
+    scratch.results.clear();
+    Candidate anchor;
     if (level <= top) {
-      beam_search(walk, nearest, level, store_.params().ef_construction, Ties::younger_first, scratch);
-      nearest = {distance_of(pool[0]), slot_of(pool[0], Ties::younger_first)};
+      find_linkable(walk, level, nearest, scratch);
+      if (found.empty()) anchor = nearest;
     }
-    add_mates(member, level, query, pool.limit(), scratch.mates);
+    // A mate farther than all of a full beam is no candidate.
+    const bool full = found.size() == store_.params().ef_construction;
+    add_mates(member, level, query, full ? distance_of(found.back()) : std::numeric_limits<float>::infinity(),
+              scratch.mates);
+    const std::vector<std::uint32_t>& members = members_at_[static_cast<std::size_t>(level)];
+    const std::uint32_t self = place_among(members, node.slot);
     std::vector<Candidate>& candidates = scratch.candidates;  // both merged, nearest first
     candidates.clear();
-    for (std::size_t i = 0, j = 0; i < pool.size() || j < scratch.mates.size();) {
+    for (std::size_t i = 0, j = 0; i < found.size() || j < scratch.mates.size();) {
       const bool mate =
-          i == pool.size() || (j < scratch.mates.size() && distance_of(scratch.mates[j]) <= distance_of(pool[i]));
-      const CandidateKey key = mate ? scratch.mates[j++] : pool[i++];
-      const Slot slot = mate ? absolute(slot_of(key, Ties::older_first), node.slot) : slot_of(key, Ties::younger_first);
+          i == found.size() || (j < scratch.mates.size() && distance_of(scratch.mates[j]) <= distance_of(found[i]));
+      const CandidateKey key = mate ? scratch.mates[j++] : found[i++];
+      const Slot slot = mate ? nodes_[members[absolute(slot_of(key, Ties::older_first), self)]].slot
+                             : slot_of(key, Ties::younger_first);
       candidates.push_back({distance_of(key), slot});
     }
     select_links(vectors, node.slot, candidates, store_.params().m, select);
-    keep_chosen(member, level, select.chosen);
+    keep_chosen(member, level, select.chosen, anchor);
   }
 }
 
-/// The nearest members of the batch, found by comparing with all of them.
-void Insertion::add_mates(std::size_t member, int level, const Query& query, CandidateKey limit,
-                          CandidatePool& mates) const {
+/// The place of `slot` among members that are sorted by slot, or where it would be.
+std::uint32_t Insertion::place_among(const std::vector<std::uint32_t>& members, Slot slot) const {
+  const auto at = std::lower_bound(members.begin(), members.end(), slot,
+                                   [this](std::uint32_t member, Slot wanted) { return nodes_[member].slot < wanted; });
+  return static_cast<std::uint32_t>(at - members.begin());
+}
+
+/// The nearest members of the batch, not farther than `far`, found by comparing with all of them.
+void Insertion::add_mates(std::size_t member, int level, const Query& query, float far, CandidatePool& mates) const {
   const VectorTable& vectors = store_.vectors();
-  const Slot self = nodes_[member].slot;
+  const Slot own_slot = nodes_[member].slot;
   const std::vector<std::uint32_t>& others = members_at_[static_cast<std::size_t>(level)];
+  const std::uint32_t self = place_among(others, own_slot);
   mates.reset(kMatesKept);
-  // A mate farther than all of a full beam is no candidate.
-  const float far = limit == ~CandidateKey{0} ? std::numeric_limits<float>::infinity() : distance_of(limit);
-  const auto consider = [&](Slot mate, float distance) {
-    if (mate == self || !(distance <= far)) return;
-    const CandidateKey key = make_key(distance, relative(mate, self), Ties::older_first);
+  const auto consider = [&](std::size_t place, Slot slot, float distance) {
+    if (slot == own_slot || !(distance <= far)) return;
+    const CandidateKey key = make_key(distance, relative(static_cast<std::uint32_t>(place), self), Ties::older_first);
     if (key < mates.limit()) mates.insert(key);
   };
   std::size_t i = 0;
@@ -178,19 +220,19 @@ void Insertion::add_mates(std::size_t member, int level, const Query& query, Can
                                   vectors.row(slots[3])};
     float distances[4];
     query.distance_x4(rows, distances);
-    for (std::size_t j = 0; j < 4; ++j) consider(slots[j], distances[j]);
+    for (std::size_t j = 0; j < 4; ++j) consider(i + j, slots[j], distances[j]);
   }
   for (; i < others.size(); ++i) {
     const Slot slot = nodes_[others[i]].slot;
-    consider(slot, query.distance(vectors.row(slot)));
+    consider(i, slot, query.distance(vectors.row(slot)));
   }
 }
 
-void Insertion::keep_chosen(std::size_t member, int level, const std::vector<Candidate>& chosen) {
+void Insertion::keep_chosen(std::size_t member, int level, const std::vector<Candidate>& chosen, Candidate anchor) {
   const std::size_t entry = first_chosen_[member] + static_cast<std::size_t>(level);
   const std::size_t begin = entry * store_.params().m;
   std::copy(chosen.begin(), chosen.end(), links_.begin() + static_cast<std::ptrdiff_t>(begin));
-  chosen_[entry] = {static_cast<std::uint32_t>(chosen.size()), static_cast<std::uint32_t>(begin)};
+  chosen_[entry] = {static_cast<std::uint32_t>(chosen.size()), static_cast<std::uint32_t>(begin), anchor};
 }
 
 std::span<const Candidate> Insertion::chosen_by(std::size_t member, int level) const {
@@ -210,7 +252,7 @@ bool Insertion::make_lists() {
 /// Turns the chosen links around and puts them into the bucket of their target.
 void Insertion::share_out() {
   buckets_.resize(kBucketsPerThread * threads_);
-  made_.resize(buckets_.size());
+  made_.set_parts(buckets_.size());
   const auto bucket_of = [this](Slot target) -> std::vector<ReverseLink>& {
     return buckets_[mix64(target) % buckets_.size()];
   };
@@ -223,6 +265,8 @@ void Insertion::share_out() {
       for (const Candidate& link : chosen_by(member, level)) {
         bucket_of(link.slot).push_back({link.slot, at, link.distance, source, number});
       }
+      const Candidate anchor = chosen_[first_chosen_[member] + at].anchor;
+      if (anchor.slot != kNoSlot) bucket_of(anchor.slot).push_back({anchor.slot, at, anchor.distance, source, number});
     }
   }
 }
@@ -235,11 +279,12 @@ bool Insertion::make_lists_of(std::size_t bucket, SelectScratch& scratch) {
     return a.target == b.target && a.level == b.level;
   };
   for (std::size_t i = 0; i < links.size(); ++i) groups += i == 0 || !same_list(links[i - 1], links[i]) ? 1 : 0;
-  made_[bucket].reserve(groups);  // so that no list can get lost on its way into made_
+  std::vector<Replacement>& made = made_.part(bucket);
+  made.reserve(groups);  // so that no list can get lost on its way
   for (std::size_t begin = 0; begin < links.size();) {
     std::size_t end = begin + 1;
     while (end < links.size() && same_list(links[begin], links[end])) ++end;
-    if (!make_list({links.data() + begin, end - begin}, made_[bucket], scratch)) return false;
+    if (!make_list({links.data() + begin, end - begin}, made, scratch)) return false;
     begin = end;
   }
   return true;
@@ -260,15 +305,23 @@ bool Insertion::make_list(std::span<const ReverseLink> group, std::vector<Replac
   const bool is_new = group.front().source == target;
   std::vector<Candidate>& all = scratch.all;
   all.clear();
-  NeighborList* old = nullptr;
+  NeighborList* const old = is_new && level > 0 ? nullptr : store_.newest(target, level);  // new: "removed", or none
+  const bool is_anchor = !is_new && !linkable_(target);
   if (is_new) {
     const std::span<const Candidate> own = chosen_by(group.front().member, level);
     all.assign(own.begin(), own.end());
     group = group.subspan(1);
   } else {
     if (!has_level(target, level)) return true;  // a forged image named it: there is no list to put the link into
-    old = store_.newest(target, level);
-    for (const Slot link : store_.neighbors(target, level, base_.epoch)) all.push_back({0, link});
+    if (is_anchor) {  // up to half of the list for the new nodes, the rest stays: nothing of it is worth a comparison
+      for (const ReverseLink& link : group.first(std::min<std::size_t>(group.size(), (max_links(level) + 1) / 2))) {
+        all.push_back({link.distance, link.source});
+      }
+    }
+    for (const Slot link : store_.neighbors(target, level, base_.epoch)) {
+      if (!is_anchor || all.size() < max_links(level)) all.push_back({0, link});
+    }
+    if (is_anchor) return add_list(target, level, old, all, made);
   }
   const std::size_t before = all.size();
   for (const ReverseLink& link : group) {
@@ -276,20 +329,23 @@ bool Insertion::make_list(std::span<const ReverseLink> group, std::vector<Replac
     const auto linked = std::find_if(all.begin(), own_end, [&](const Candidate& c) { return c.slot == link.source; });
     if (linked == own_end) all.push_back({link.distance, link.source});  // mates often choose each other
   }
-  const std::vector<Candidate>* links = &all;
-  if (all.size() > max_links(level)) {
-    const VectorTable& vectors = store_.vectors();
-    if (!is_new) {
-      const Query query = Query::of_row(vectors, target);
-      for (std::size_t i = 0; i < before; ++i) all[i].distance = query.distance(vectors.row(all[i].slot));
-    }
-    std::sort(all.begin(), all.end());
-    select_links(vectors, target, all, max_links(level), scratch);
-    links = &scratch.chosen;
+  if (all.size() <= max_links(level)) return add_list(target, level, old, all, made);
+  const VectorTable& vectors = store_.vectors();
+  if (!is_new) {
+    const Query query = Query::of_row(vectors, target);
+    for (std::size_t i = 0; i < before; ++i) all[i].distance = query.distance(vectors.row(all[i].slot));
   }
-  NeighborList* const list = new_list(old, base_.epoch + 1, static_cast<std::uint32_t>(links->size()));
+  std::sort(all.begin(), all.end());
+  select_links(vectors, target, all, max_links(level), scratch);
+  return add_list(target, level, old, scratch.chosen, made);
+}
+
+/// False: memory is short.
+bool Insertion::add_list(Slot target, int level, NeighborList* old, std::span<const Candidate> links,
+                         std::vector<Replacement>& made) const {
+  NeighborList* const list = new_list(old, base_.epoch + 1, static_cast<std::uint32_t>(links.size()));
   if (list == nullptr) return false;
-  for (std::size_t i = 0; i < links->size(); ++i) list->ids()[i] = (*links)[i].slot;
+  for (std::size_t i = 0; i < links.size(); ++i) list->ids()[i] = links[i].slot;
   made.push_back({target, level, list});
   return true;
 }
@@ -297,11 +353,7 @@ bool Insertion::make_list(std::span<const ReverseLink> group, std::vector<Replac
 // ---- Step 3 ----------------------------------------------------------------------------------------------------
 
 GraphRoot Insertion::publish(std::vector<RetiredList>& retired) {
-  std::size_t count = 0;
-  for (const auto& bucket : made_) count += bucket.size();
-  if (retired.capacity() - retired.size() < count)
-    retired.reserve(std::max(retired.capacity() * 2, retired.size() + count));
-
+  made_.make_room(retired);
   // From here on nothing can fail.
   GraphRoot root = base_;
   root.epoch = base_.epoch + 1;
@@ -315,15 +367,7 @@ GraphRoot Insertion::publish(std::vector<RetiredList>& retired) {
     if (higher) root.levels = levels;
   }
   uppers_.clear();
-  for (auto& bucket : made_) {
-    for (const Replacement& replacement : bucket) {
-      if (NeighborList* const old = replacement.list->prev; old != nullptr) {
-        retired.push_back({old, root.epoch, list_bytes(old->count)});
-      }
-      store_.publish_list(replacement.slot, replacement.level, replacement.list);
-    }
-    bucket.clear();
-  }
+  made_.publish(store_, root.epoch, retired);
   return root;
 }
 
@@ -340,11 +384,11 @@ std::size_t GraphWriter::batch_size(std::size_t graph_nodes, std::size_t waiting
   return std::min(waiting, std::clamp(share, kSmall, kLargest));
 }
 
-Result<GraphRoot> GraphWriter::insert(const GraphRoot& base, std::span<const NewNode> nodes, unsigned threads,
-                                      std::vector<RetiredList>& retired) {
+Result<GraphRoot> GraphWriter::insert(const GraphRoot& base, std::span<const NewNode> nodes, const Visibility& linkable,
+                                      unsigned threads, std::vector<RetiredList>& retired) {
   if (nodes.empty()) return base;
   try {
-    Insertion insertion(impl_->store, impl_->worker_scratch, base, nodes, threads);
+    Insertion insertion(impl_->store, impl_->worker_scratch, base, nodes, linkable, threads);
     if (Status status = insertion.prepare(); !status.ok()) return status;
     if (!insertion.choose_links() || !insertion.make_lists()) return out_of_memory();
     return insertion.publish(retired);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "index/graph.h"
+#include "index/graph_change.h"
 #include "index/hnsw_select.h"
 #include "index/hnsw_walk.h"
 
@@ -21,17 +22,10 @@ struct ReverseLink {
   std::uint32_t member;
 };
 
-/// A list that takes the place of another one when the batch is published.
-struct Replacement {
-  Slot slot;
-  int level;
-  NeighborList* list;
-};
-
 class Insertion {
  public:
   Insertion(GraphStore& store, std::vector<WalkScratch>& scratch, const GraphRoot& base, std::span<const NewNode> nodes,
-            unsigned threads);
+            const Visibility& linkable, unsigned threads);
   ~Insertion();  ///< frees what was made and not published
   Insertion(const Insertion&) = delete;
   Insertion& operator=(const Insertion&) = delete;
@@ -49,15 +43,20 @@ class Insertion {
   struct Chosen {
     std::uint32_t count = 0;
     std::uint32_t begin = 0;  ///< in links_
+    Candidate anchor;         ///< a dead node that must link to the member, since no linkable one will; or no slot
   };
+  void find_linkable(const Walk& walk, int level, Candidate& nearest, WalkScratch& scratch) const;
   void choose_for(std::size_t member, WalkScratch& scratch, SelectScratch& select);
-  void add_mates(std::size_t member, int level, const Query& query, CandidateKey limit, CandidatePool& mates) const;
-  void keep_chosen(std::size_t member, int level, const std::vector<Candidate>& chosen);
+  void add_mates(std::size_t member, int level, const Query& query, float far, CandidatePool& mates) const;
+  [[nodiscard]] std::uint32_t place_among(const std::vector<std::uint32_t>& members, Slot slot) const;
+  void keep_chosen(std::size_t member, int level, const std::vector<Candidate>& chosen, Candidate anchor);
   [[nodiscard]] std::span<const Candidate> chosen_by(std::size_t member, int level) const;
   [[nodiscard]] std::uint32_t max_links(int level) const { return store_.params().max_links(level); }
   [[nodiscard]] bool has_level(Slot slot, int level) const noexcept;
   void share_out();
   [[nodiscard]] bool make_lists_of(std::size_t bucket, SelectScratch& scratch);
+  [[nodiscard]] bool add_list(Slot target, int level, NeighborList* old, std::span<const Candidate> links,
+                              std::vector<Replacement>& made) const;
   [[nodiscard]] bool make_list(std::span<const ReverseLink> group, std::vector<Replacement>& made,
                                SelectScratch& scratch);
 
@@ -65,15 +64,16 @@ class Insertion {
   std::vector<WalkScratch>& scratch_;
   const GraphRoot base_;
   const std::span<const NewNode> nodes_;
+  const Visibility linkable_;
   const unsigned threads_;
 
-  std::vector<std::vector<std::uint32_t>> members_at_;  ///< by level: members with at least that level
+  std::vector<std::vector<std::uint32_t>> members_at_;  ///< by level: linkable members that have it, by slot
   std::vector<std::size_t> first_chosen_;               ///< by member: its entry of level 0 in chosen_
   std::vector<Chosen> chosen_;
   std::vector<Candidate> links_;                   ///< M places per entry of chosen_
   std::vector<SelectScratch> select_;              ///< by worker
   std::vector<std::vector<ReverseLink>> buckets_;  ///< by hash of the target
-  std::vector<std::vector<Replacement>> made_;     ///< by bucket
+  GraphChange made_;                               ///< a part per bucket
   std::vector<UpperNode*> uppers_;                 ///< by member; null at level 0
 };
 

@@ -99,4 +99,54 @@ void select_links(const VectorTable& vectors, Slot node, std::span<const Candida
   }
 }
 
+namespace {
+
+/// Whether one of `links` is nearer to the candidate than `distance`, its distance to the node.
+bool refused(const VectorTable& vectors, const Candidate& candidate, const std::vector<Candidate>& links) {
+  const Query query = Query::of_row(vectors, candidate.slot);
+  std::size_t i = 0;
+  for (; i + 4 <= links.size(); i += 4) {
+    const float* const rows[4] = {vectors.row(links[i].slot), vectors.row(links[i + 1].slot),
+                                  vectors.row(links[i + 2].slot), vectors.row(links[i + 3].slot)};
+    float distances[4];
+    query.distance_x4(rows, distances);
+    for (const float distance : distances) {
+      if (distance < candidate.distance) return true;
+    }
+  }
+  for (; i < links.size(); ++i) {
+    if (query.distance(vectors.row(links[i].slot)) < candidate.distance) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void fill_links(const VectorTable& vectors, Slot node, std::span<const Slot> kept,
+                std::span<const Candidate> candidates, std::uint32_t places, SelectScratch& scratch) {
+  scratch.others.clear();
+  scratch.twins.clear();
+  std::vector<Candidate>& chosen = scratch.chosen;
+  chosen.clear();
+  for (const Slot link : kept) chosen.push_back({0, link});
+  const std::size_t count_max = kept.size() + places;
+  const float self = Query::of_row(vectors, node).distance(vectors.row(node));
+  for (const Candidate& candidate : candidates) {
+    const bool twin = candidate.distance == self && identical(vectors, candidate.slot, node);
+    (twin ? scratch.twins : scratch.others).push_back(candidate);
+  }
+  if (!scratch.twins.empty()) {  // as in select_links: a share of them, the nearest in age
+    std::size_t share = std::max<std::size_t>(count_max / 4, 2);
+    for (const Slot link : kept) share -= share > 0 && identical(vectors, link, node) ? 1 : 0;
+    keep_nearest_in_age(node, share, scratch.twins);
+    for (const Candidate& twin : scratch.twins) {
+      if (chosen.size() < count_max) chosen.push_back(twin);
+    }
+  }
+  for (const Candidate& candidate : scratch.others) {
+    if (chosen.size() >= count_max) break;
+    if (!refused(vectors, candidate, chosen)) chosen.push_back(candidate);
+  }
+}
+
 }  // namespace holdfast::index

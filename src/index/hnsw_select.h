@@ -23,4 +23,9 @@ struct SelectScratch {
 void select_links(const VectorTable& vectors, Slot node, std::span<const Candidate> candidates, std::uint32_t count_max,
                   SelectScratch& scratch);
 
+/// The links `kept` of `node` and up to `places` more from `candidates` (as above; none among `kept`) into
+/// scratch.chosen: a candidate is taken unless a link that is there is nearer to it than `node` is.
+void fill_links(const VectorTable& vectors, Slot node, std::span<const Slot> kept,
+                std::span<const Candidate> candidates, std::uint32_t places, SelectScratch& scratch);
+
 }  // namespace holdfast::index

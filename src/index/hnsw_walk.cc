@@ -47,8 +47,7 @@ void beam_search(const Walk& walk, Candidate start, int level, std::uint32_t ef,
 }
 
 void filtered_search(const Walk& walk, Candidate start, std::uint32_t ef, const Visibility& visibility,
-                     WalkScratch& scratch, const StopCheck& stop) {
-  constexpr Ties kTies = Ties::older_first;
+                     WalkScratch& scratch, const StopCheck& stop, int level, Ties ties) {
   std::vector<CandidateKey>& frontier = scratch.frontier;
   std::vector<CandidateKey>& results = scratch.results;
   frontier.clear();
@@ -57,7 +56,7 @@ void filtered_search(const Walk& walk, Candidate start, std::uint32_t ef, const 
   // A node is of interest while fewer than `ef` visible ones are known, or it is nearer than the farthest of them.
   CandidateKey limit = ~CandidateKey{0};
   const auto consider = [&](Slot slot, float distance) {
-    const CandidateKey key = make_key(distance, slot, kTies);
+    const CandidateKey key = make_key(distance, slot, ties);
     if (key >= limit) return;
     frontier.push_back(key);
     std::push_heap(frontier.begin(), frontier.end(), std::greater<>());
@@ -74,11 +73,11 @@ void filtered_search(const Walk& walk, Candidate start, std::uint32_t ef, const 
   consider(start.slot, start.distance);
   for (std::uint32_t step = 0; !frontier.empty() && frontier.front() <= limit; ++step) {
     if (step % kStepsPerStopCheck == 0 && stop()) break;
-    const Slot slot = slot_of(frontier.front(), kTies);
+    const Slot slot = slot_of(frontier.front(), ties);
     std::pop_heap(frontier.begin(), frontier.end(), std::greater<>());
     frontier.pop_back();
-    if (!frontier.empty()) walk.graph.prefetch_list(slot_of(frontier.front(), kTies));
-    const std::size_t count = gather(walk, slot, 0, scratch.visited, scratch.fresh);
+    if (level == 0 && !frontier.empty()) walk.graph.prefetch_list(slot_of(frontier.front(), ties));
+    const std::size_t count = gather(walk, slot, level, scratch.visited, scratch.fresh);
     score(walk.graph.vectors(), walk.query, scratch.fresh.data(), count, consider);
   }
   std::sort_heap(results.begin(), results.end());

@@ -50,9 +50,9 @@ struct Walk {
 void beam_search(const Walk& walk, Candidate start, int level, std::uint32_t ef, Ties ties, WalkScratch& scratch,
                  const StopCheck& stop = {});
 
-/// Beam search at level 0 whose results are the best `ef` visible nodes, in scratch.results, nearest first. Invisible
+/// Beam search at one level whose results are the best `ef` visible nodes, in scratch.results, nearest first. Invisible
 /// nodes are walked through and take no place. For wide beams too: its cost per step does not grow with `ef`.
 void filtered_search(const Walk& walk, Candidate start, std::uint32_t ef, const Visibility& visibility,
-                     WalkScratch& scratch, const StopCheck& stop = {});
+                     WalkScratch& scratch, const StopCheck& stop = {}, int level = 0, Ties ties = Ties::older_first);
 
 }  // namespace holdfast::index

@@ -17,13 +17,18 @@ struct NeighborList {
   NeighborList* prev;  ///< what this list replaced; read only by readers older than `epoch`
   GraphEpoch epoch;    ///< holds from this epoch on
   std::uint32_t count;
-  std::uint32_t unused;
+  std::uint32_t flags;  ///< kRemovedList or 0
 
   [[nodiscard]] std::uint64_t since() const noexcept { return epoch; }
+  [[nodiscard]] bool removed() const noexcept;
   [[nodiscard]] const Slot* ids() const noexcept { return reinterpret_cast<const Slot*>(this + 1); }
   [[nodiscard]] Slot* ids() noexcept { return reinterpret_cast<Slot*>(this + 1); }
   [[nodiscard]] std::span<const Slot> links() const noexcept { return {ids(), count}; }
 };
+
+/// A list without links that says: from this epoch on the slot is no node (graph.h, G6).
+inline constexpr std::uint32_t kRemovedList = 1;
+inline bool NeighborList::removed() const noexcept { return (flags & kRemovedList) != 0; }
 static_assert(sizeof(NeighborList) == 24 && alignof(NeighborList) >= alignof(Slot));
 
 /// What a list of `count` links takes.
@@ -32,12 +37,14 @@ static_assert(sizeof(NeighborList) == 24 && alignof(NeighborList) >= alignof(Slo
 }
 
 /// A list with room for `count` links, which the caller fills. Null if memory is short.
-[[nodiscard]] inline NeighborList* new_list(NeighborList* prev, GraphEpoch epoch, std::uint32_t count) noexcept {
+[[nodiscard]] inline NeighborList* new_list(NeighborList* prev, GraphEpoch epoch, std::uint32_t count,
+                                            std::uint32_t flags = 0) noexcept {
   void* const at = allocate_list(sizeof(NeighborList) + count * sizeof(Slot));
-  return at == nullptr ? nullptr : new (at) NeighborList{prev, epoch, count, 0};
+  return at == nullptr ? nullptr : new (at) NeighborList{prev, epoch, count, flags};
 }
 
-/// The upper levels of a node. Made when the node is inserted, freed with the graph.
+/// The upper levels of a node. Made when the node is inserted, freed when its slot is released
+/// (Graph::release_node) or with the graph.
 struct UpperNode {
   std::uint32_t level;  ///< top level of the node, > 0
   std::uint32_t unused;

@@ -10,6 +10,7 @@
 #include "index/graph.h"
 #include "index/stop.h"
 #include "index/vector_table.h"
+#include "index/visibility.h"
 
 namespace holdfast::index {
 
@@ -21,13 +22,6 @@ struct Candidate {
     return a.distance < b.distance || (a.distance == b.distance && a.slot < b.slot);
   }
   friend bool operator==(const Candidate&, const Candidate&) noexcept = default;
-};
-
-/// Decides whether a slot may be a result. Invisible slots route but never take a place.
-struct Visibility {
-  bool (*visible)(const void* context, Slot slot) noexcept = nullptr;  ///< null: every slot is visible
-  const void* context = nullptr;
-  [[nodiscard]] bool operator()(Slot slot) const noexcept { return visible == nullptr || visible(context, slot); }
 };
 
 /// What else the caller of a search knows and wants.
