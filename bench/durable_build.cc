@@ -32,7 +32,7 @@ Store build_durably(const std::filesystem::path& path, const Matrix& base, Metri
     batch.clear();
     const std::uint32_t end = std::min(base.rows, begin + settings.batch);
     for (std::uint32_t row = begin; row < end; ++row) batch.upsert(row, base.row(row));
-    must(collection.write(batch, {.durability = Durability::sync}).status());
+    must(collection.write(batch, {.durability = Durability::sync, .bulk = true}).status());
   }
   times.write_s = total.seconds();
   must(collection.wait_until_indexed());

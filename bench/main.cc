@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <exception>
 
+#include "bench/common_options.h"
+#include "bench/load.h"
 #include "bench/programs.h"
 #include "bench/report.h"
 
@@ -29,27 +31,14 @@ Dataset dataset_or_stand_in(const CommonArguments& common, const std::string& na
 
 namespace {
 
-void add_common(CLI::App& program, CommonArguments& common) {
-  program.add_option("--data", common.data, "folder of the data sets [HOLDFAST_DATA, ../shared/data]");
-  program.add_option("--out", common.out, "folder for results and, meanwhile, for the stores")->capture_default_str();
-  program.add_option("--rows", common.rows, "only the first rows; 0: all")->capture_default_str();
-  program.add_option("--queries", common.queries, "only the first queries; 0: all")->capture_default_str();
-}
-
-void add_build(CLI::App& program, BuildSettings& build) {
-  program.add_option("--m", build.m)->capture_default_str();
-  program.add_option("--ef-construction", build.ef_construction)->capture_default_str();
-  program.add_option("--threads", build.threads, "that build, in both libraries")->capture_default_str();
-  program.add_option("--batch", build.batch, "points per write")->capture_default_str()->check(CLI::PositiveNumber);
-}
-
 void add_programs(CLI::App& app) {
   static CompareArguments compare;
   static OpenArguments open;
   static IngestArguments ingest;
   auto* const comparing = app.add_subcommand("compare", "build, recall, speed and memory beside hnswlib");
   add_common(*comparing, compare.common);
-  add_build(*comparing, compare.build);
+  add_graph(*comparing, compare.build);
+  add_batch(*comparing, compare.build);
   comparing->add_option("--dataset", compare.dataset)->capture_default_str();
   comparing->add_option("--builds", compare.builds)->capture_default_str()->check(CLI::PositiveNumber);
   comparing->add_option("--turns", compare.turns, "of searching")->capture_default_str()->check(CLI::PositiveNumber);
@@ -57,7 +46,8 @@ void add_programs(CLI::App& app) {
 
   auto* const opening = app.add_subcommand("open", "time until a store answers");
   add_common(*opening, open.common);
-  add_build(*opening, open.build);
+  add_graph(*opening, open.build);
+  add_batch(*opening, open.build);
   opening->add_option("--dataset", open.dataset)->capture_default_str();
   opening->add_option("--frames", open.frames, "in the log at the kill")->capture_default_str();
   opening->add_option("--repetitions", open.repetitions)->capture_default_str()->check(CLI::PositiveNumber);
@@ -95,6 +85,7 @@ int main(int argc, char** argv) {
   CLI::App app("Figures of Holdfast; see docs/figures.md");
   app.require_subcommand(1);
   holdfast::bench::add_programs(app);
+  holdfast::bench::add_load_programs(app);
   holdfast::bench::add_children(app);
   try {
     CLI11_PARSE(app, argc, argv);

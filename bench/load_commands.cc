@@ -1,0 +1,70 @@
+// The command line of the load programs.
+#include "bench/common_options.h"
+#include "bench/load.h"
+
+namespace holdfast::bench {
+
+namespace {
+
+void add_capture(CLI::App& load) {
+  static LoadCaptureArguments arguments;
+  auto* const program = load.add_subcommand("capture", "capture and release of a snapshot, at two sizes");
+  add_common(*program, arguments.common);
+  program->add_option("--dim", arguments.dim)->capture_default_str()->check(CLI::PositiveNumber);
+  program->add_option("--small-rows", arguments.small_rows)->capture_default_str()->check(CLI::PositiveNumber);
+  program->add_option("--large-rows", arguments.large_rows)->capture_default_str()->check(CLI::PositiveNumber);
+  program->add_option("--rounds", arguments.rounds)->capture_default_str()->check(CLI::PositiveNumber);
+  program->add_option("--captures", arguments.captures, "per round")->capture_default_str()->check(CLI::PositiveNumber);
+  program->callback([] { run_load_capture(arguments); });
+}
+
+void add_snapshot_cost(CLI::App& load) {
+  static LoadSnapshotCostArguments arguments;
+  auto* const program = load.add_subcommand("snapshot-cost", "ingest with and without a snapshot that lives");
+  add_common(*program, arguments.common);
+  add_graph(*program, arguments.build);
+  program->add_option("--dataset", arguments.dataset)->capture_default_str();
+  add_batch(*program, arguments.build);
+  program->add_option("--rounds", arguments.rounds)->capture_default_str()->check(CLI::PositiveNumber);
+  program->callback([] { run_load_snapshot_cost(arguments); });
+}
+
+void add_holders(CLI::App& load) {
+  static LoadHoldersArguments arguments;
+  auto* const program = load.add_subcommand("holders", "snapshots asked again and again beside writers");
+  add_common(*program, arguments.common);
+  add_graph(*program, arguments.build);
+  add_durability(*program, arguments.durability);
+  program->add_option("--dataset", arguments.dataset)->capture_default_str();
+  program->add_option("--holders", arguments.holders)->capture_default_str()->check(CLI::PositiveNumber);
+  program->add_option("--writers", arguments.writers)->capture_default_str()->check(CLI::PositiveNumber);
+  program->add_option("--asked", arguments.asked, "queries of each holder")->check(CLI::PositiveNumber);
+  program->add_option("--batch", arguments.batch, "operations per write")->check(CLI::PositiveNumber);
+  program->add_option("--seconds", arguments.seconds)->capture_default_str();
+  program->add_option("--seed", arguments.seed)->capture_default_str();
+  program->callback([] { run_load_holders(arguments); });
+}
+
+void add_smooth(CLI::App& load) {
+  static LoadSmoothArguments arguments;
+  auto* const program = load.add_subcommand("ingest-smooth", "a writer faster than the indexer, second by second");
+  add_common(*program, arguments.common);
+  add_durability(*program, arguments.durability);
+  program->add_option("--dataset", arguments.dataset)->capture_default_str();
+  program->add_option("--batch", arguments.batch, "points per write")->check(CLI::PositiveNumber);
+  program->add_option("--seconds", arguments.seconds, "of each mode")->capture_default_str();
+  program->callback([] { run_load_smooth(arguments); });
+}
+
+}  // namespace
+
+void add_load_programs(CLI::App& app) {
+  auto* const load = app.add_subcommand("load", "the store with everything running at once");
+  load->require_subcommand(1);
+  add_capture(*load);
+  add_snapshot_cost(*load);
+  add_holders(*load);
+  add_smooth(*load);
+}
+
+}  // namespace holdfast::bench
