@@ -17,6 +17,7 @@
 #include "engine/commit_queue.h"
 #include "engine/options.h"
 #include "engine/point_store.h"
+#include "engine/publish_signal.h"
 #include "engine/signals.h"
 #include "storage/manifest.h"
 #include "storage/wal_writer.h"
@@ -80,6 +81,8 @@ class CollectionState {
   CondVar indexed;  ///< the graph or `index_error` changed
   Status index_error HF_GUARDED_BY(indexed_mutex);
 
+  PublishSignal published;  ///< the committer published a view
+
   // --- checkpoint ---
   Mutex checkpoint_mutex;
   CheckpointState checkpoint HF_GUARDED_BY(checkpoint_mutex);
@@ -109,15 +112,6 @@ class CollectionState {
  private:
   mutable Mutex error_mutex_;
   Status write_error_ HF_GUARDED_BY(error_mutex_);
-};
-
-/// A snapshot: the collection's state and a pinned view of it. The state outlives the view.
-class SnapshotState {
- public:
-  explicit SnapshotState(std::shared_ptr<const CollectionState> collection)
-      : state(std::move(collection)), view(state->store.pins()) {}
-  const std::shared_ptr<const CollectionState> state;
-  const Pin view;
 };
 
 }  // namespace holdfast::engine

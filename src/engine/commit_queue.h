@@ -45,11 +45,16 @@ class CommitQueue {
   /// Takes no memory that could be short. If `work` throws bad_alloc, its group is done: whoever it gave no status
   /// keeps the one that the request came with.
   void submit(CommitRequest& request, const Work& work) HF_EXCLUDES(mutex_);
+  /// Nobody is committing: everything that was logged is published, or has failed.
+  [[nodiscard]] bool idle() const HF_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return first_ == nullptr;
+  }
 
  private:
   void form_group(std::vector<CommitRequest*>& group) const HF_REQUIRES(mutex_);
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CommitRequest* first_ HF_GUARDED_BY(mutex_) = nullptr;
   CommitRequest* last_ HF_GUARDED_BY(mutex_) = nullptr;
 };

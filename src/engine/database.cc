@@ -5,9 +5,11 @@
 
 #include "engine/checkpoint.h"
 #include "engine/commit.h"
+#include "engine/cursor.h"
 #include "engine/database_state.h"
 #include "engine/indexer.h"
 #include "engine/search.h"
+#include "engine/snapshot.h"
 #include "engine/stats.h"
 
 namespace holdfast {
@@ -26,19 +28,69 @@ Outcome guarded(Work work) {
   }
 }
 
+/// One read through a snapshot, unless it has expired.
+template <class Outcome, class Work>
+Outcome read_through(const engine::SnapshotState& snapshot, Work work) {
+  return guarded<Outcome>([&]() -> Outcome {
+    const engine::SnapshotRead read(snapshot);
+    if (Status status = read.status(); !status.ok()) return status;
+    return work(snapshot.collection(), read.view());
+  });
+}
+
 }  // namespace
+
+// --- Cursor ---
+
+Cursor::Cursor(std::unique_ptr<engine::CursorState> state) : state_(std::move(state)) {}
+Cursor::Cursor(Cursor&&) noexcept = default;
+Cursor& Cursor::operator=(Cursor&&) noexcept = default;
+Cursor::~Cursor() = default;
+
+Result<Hits> Cursor::next(std::uint32_t n, const ReadLimits& limits) { return state_->next(n, limits); }
+bool Cursor::exhausted() const noexcept { return state_->exhausted(); }
+void Cursor::reset() noexcept { state_->reset(); }
 
 // --- Snapshot ---
 
 Result<Hits> Snapshot::search(std::span<const float> query, const SearchOptions& options) const {
-  return engine::search(*state_->state, *state_->view, query, options);
+  return read_through<Result<Hits>>(
+      *state_, [&](const auto& state, const auto& view) { return engine::search(state, view, query, options); });
 }
-Result<Point> Snapshot::get(PointId id) const { return engine::get(*state_->state, *state_->view, id); }
-std::uint64_t Snapshot::size() const noexcept { return state_->view->live; }
-Lsn Snapshot::lsn() const noexcept { return state_->view->lsn; }
+Result<std::vector<Hits>> Snapshot::search_batch(std::span<const float> queries, const SearchOptions& options,
+                                                 std::uint32_t threads) const {
+  return read_through<Result<std::vector<Hits>>>(*state_, [&](const auto& state, const auto& view) {
+    return engine::search_batch(state, view, queries, options, threads);
+  });
+}
+Result<Hits> Snapshot::search_range(std::span<const float> query, const RangeOptions& options) const {
+  return read_through<Result<Hits>>(
+      *state_, [&](const auto& state, const auto& view) { return engine::search_range(state, view, query, options); });
+}
+Result<Cursor> Snapshot::cursor(std::span<const float> query, const CursorOptions& options) const {
+  auto cursor = engine::open_cursor(state_, query, options);
+  if (!cursor.ok()) return cursor.status();
+  return Cursor(std::move(cursor).value());
+}
+Result<Point> Snapshot::get(PointId id) const {
+  return read_through<Result<Point>>(*state_,
+                                     [&](const auto& state, const auto& view) { return engine::get(state, view, id); });
+}
+Result<float> Snapshot::distance(PointId id, std::span<const float> query) const {
+  return read_through<Result<float>>(
+      *state_, [&](const auto& state, const auto& view) { return engine::distance(state, view, id, query); });
+}
+std::uint64_t Snapshot::size() const noexcept { return state_->size(); }
+Lsn Snapshot::lsn() const noexcept { return state_->lsn(); }
+bool Snapshot::expired() const noexcept { return state_->expired(); }
 Result<std::vector<PointId>> Snapshot::ids(std::uint64_t after, std::size_t limit, std::uint64_t* next) const {
-  return guarded<Result<std::vector<PointId>>>(
-      [&] { return engine::list_ids(*state_->state, *state_->view, after, limit, next); });
+  return read_through<Result<std::vector<PointId>>>(
+      *state_, [&](const auto& state, const auto& view) { return engine::list_ids(state, view, after, limit, next); });
+}
+Result<std::vector<Point>> Snapshot::points(std::uint64_t after, std::size_t limit, std::uint64_t* next) const {
+  return read_through<Result<std::vector<Point>>>(*state_, [&](const auto& state, const auto& view) {
+    return engine::list_points(state, view, after, limit, next);
+  });
 }
 
 // --- Collection ---
@@ -71,6 +123,12 @@ Result<Point> Collection::get(PointId id) const {
   });
 }
 Snapshot Collection::snapshot() const { return Snapshot(std::make_shared<const engine::SnapshotState>(state_)); }
+Result<Snapshot> Collection::snapshot(const SnapshotOptions& options) const {
+  return guarded<Result<Snapshot>>([&]() -> Result<Snapshot> {
+    if (Status status = engine::wait_for_lsn(*state_, options); !status.ok()) return status;
+    return snapshot();
+  });
+}
 Result<Hits> Collection::search(std::span<const float> query, const SearchOptions& options) const {
   return guarded<Result<Hits>>([&]() -> Result<Hits> {
     const engine::Pin view(state_->store.pins());

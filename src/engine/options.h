@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "holdfast/types.h"
 #include "os/file_system.h"
@@ -14,6 +15,8 @@ struct EngineOptions {
   /// False: no thread is started. Indexing, checkpoints and log upkeep happen only when asked for
   /// (Collection::wait_until_indexed and checkpoint), on the caller's thread, so that a run is deterministic.
   bool background = true;
+  /// Age of snapshots is measured by this clock, in nanoseconds from any origin. Null: the real one.
+  std::function<std::uint64_t()> clock_ns = nullptr;
 };
 
 }  // namespace holdfast::engine

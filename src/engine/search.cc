@@ -1,15 +1,21 @@
-// graph search over what the graph holds, exact scan over what it does not hold yet, one list of the k best.
+// Top-k search: graph search over what the graph holds, exact scan over what it does not hold yet, one list of the k
+// best.
 //
-// Cost: one pin (a store and two loads), the beam search, and one pass over the growing rows. No lock; nothing is
-// allocated but the result once the thread has warmed up.
+// Cost: the beam search, and one pass over the growing rows. No lock; nothing is allocated but the result once the
+// thread has warmed up.
 #include "engine/search.h"
 
 #include <algorithm>
 #include <new>
+#include <thread>
+#include <unordered_set>
 
 #include "base/try.h"
+#include "engine/nearest.h"
+#include "engine/read_stop.h"
+#include "engine/rows.h"
 #include "engine/validate.h"
-#include "index/search.h"
+#include "index/parallel_for.h"
 
 namespace holdfast::engine {
 
@@ -17,84 +23,265 @@ namespace {
 
 constexpr std::uint32_t kDefaultEf = 100;
 
-struct ViewContext {
-  const SlotTable& slots;
-  Lsn lsn;
-};
-
-/// Slots below view.slot_end are born in time, so only death decides.
-bool alive_in_view(const void* context, Slot slot) noexcept {
-  const auto& view = *static_cast<const ViewContext*>(context);
-  return view.lsn < view.slots.died(slot);
+std::uint32_t width_of(const SearchOptions& options) {
+  return std::max(options.k, options.ef == 0 ? kDefaultEf : options.ef);
 }
 
-void find_candidates(const CollectionState& state, const View& view, std::span<const float> vector,
-                     const SearchOptions& options, std::vector<index::Candidate>& out) {
+/// Whether it costs less to compare every visible row than to walk through the dead ones. A walk expands about
+/// ef * nodes / living of them; measured, one expansion costs what kRowsPerStep rows in order do, or the stamps of
+/// 16 times as many.
+bool better_scanned(const View& view, std::uint32_t ef) {
+  constexpr std::uint64_t kRowsPerStep = 8;
+  if (view.dead_in_graph == 0) return false;
+  const std::uint64_t nodes = view.graph.nodes;
+  const std::uint64_t living = nodes - std::min(nodes, view.dead_in_graph);
+  return living <= ef || (living + view.slot_end / 16) * living <= kRowsPerStep * ef * nodes;
+}
+
+/// For views in which every point has one vector.
+void find_rows(const CollectionState& state, const View& view, std::span<const float> vector,
+               const SearchOptions& options, const index::StopCheck& stop, std::vector<index::Candidate>& out) {
   const PointStore& store = state.store;
   const index::Query query(store.vectors(), vector.data());
-  const ViewContext context{store.slots(), view.lsn};
-  const index::Visibility alive{alive_in_view, &context};
-  if (options.exact) {
-    index::scan(store.vectors(), query, 0, view.slot_end, options.k, alive, out);
+  const ViewRows rows(store.slots(), view.lsn);
+  const std::uint32_t ef = width_of(options);
+  if (options.exact || better_scanned(view, ef)) {
+    index::scan(store.vectors(), query, 0, view.slot_end, options.k, rows.any(), out, stop);
     return;
   }
-  const std::uint32_t ef = std::max(options.k, options.ef == 0 ? kDefaultEf : options.ef);
   // Without dead nodes the walk needs no look at the stamps at all.
-  const index::Visibility in_graph = view.dead_in_graph == 0 ? index::Visibility{} : alive;
-  index::search_graph(store.graph(), view.graph, query, options.k, ef, in_graph, out);
-  index::scan(store.vectors(), query, view.growing_begin, view.slot_end, options.k, alive, out);
+  const index::Visibility shown = view.dead_in_graph == 0 ? index::Visibility{} : rows.alive();
+  const auto hidden = static_cast<std::uint32_t>(std::min<std::uint64_t>(view.dead_in_graph, view.graph.nodes));
+  index::search_graph(store.graph(), view.graph, query, options.k, ef, shown, out, {hidden, stop});
+  for_each_growing_run(store, view, [&](std::span<const Slot> run) {
+    index::scan_slots(store.vectors(), query, run, options.k, rows.alive(), stop, out);
+  });
+}
+
+/// Leaves of each id only the first row, and of all at most `limit` (0: all).
+void keep_first_of_each(const SlotTable& slots, std::size_t limit, std::vector<index::Candidate>& rows) {
+  std::unordered_set<PointId> seen;
+  std::erase_if(rows, [&](const index::Candidate& row) {
+    return !is_alone(slots, row.slot) && !seen.insert(slots.id(row.slot)).second;
+  });
+  if (limit != 0 && rows.size() > limit) rows.resize(limit);
+}
+
+/// Draws rows until `limit` points (0: all) are among them; what is left, nearest first, is one row for each.
+void find_points(const CollectionState& state, const View& view, std::span<const float> query,
+                 const Nearest::Plan& plan, std::size_t limit, const index::StopCheck& stop,
+                 std::vector<index::Candidate>& out) {
+  const SlotTable& slots = state.store.slots();
+  Nearest nearest(state, query, plan);
+  std::unordered_set<PointId> several;  // ids of points with several vectors that were met
+  std::size_t points = 0;
+  const auto wanted = static_cast<std::uint32_t>(std::min<std::size_t>(limit, kMaxK));
+  nearest.draw(view, wanted, stop, [&](const index::Candidate& row) {
+    points += is_alone(slots, row.slot) || several.insert(slots.id(row.slot)).second ? 1 : 0;
+    out.push_back(row);
+    return limit == 0 || points < limit;
+  });
+  std::sort(out.begin(), out.end());  // the walk may have discovered some late
+  if (!several.empty()) keep_first_of_each(slots, limit, out);
+}
+
+Result<Hits> make_hits(const CollectionState& state, const View& view, std::span<const index::Candidate> rows,
+                       bool with_payload, Stopped stopped) {
+  Hits hits;
+  hits.stopped = stopped;
+  hits.reserve(rows.size());
+  for (const index::Candidate& row : rows) {
+    HF_ASSIGN(Hit hit, make_hit(state, view, row, with_payload));
+    hits.push_back(std::move(hit));
+  }
+  return hits;
+}
+
+Status no_memory() { return {StatusCode::resource_exhausted, "not enough memory for the search"}; }
+
+Status validate_range(std::span<const float> query, const RangeOptions& options, const CollectionConfig& config) {
+  if (!(options.radius >= 0) && (options.radius != options.radius || config.metric != Metric::inner_product)) {
+    return {StatusCode::invalid_argument,
+            "the radius must be " + std::string(config.metric == Metric::inner_product ? "a number" : "0 or more") +
+                ", got " + std::to_string(options.radius)};
+  }
+  SearchOptions same;
+  same.ef = options.ef;
+  return validate_search(query, same, config);
 }
 
 }  // namespace
+
+bool is_alone(const SlotTable& slots, Slot slot) noexcept {
+  return is_head(slots, slot) && next_value(slots, slot) == kNoSlot;
+}
+
+Result<Hit> make_hit(const CollectionState& state, const View& view, const index::Candidate& row, bool with_payload) {
+  const SlotTable& slots = state.store.slots();
+  Hit hit;
+  hit.id = slots.id(row.slot);
+  hit.distance = row.distance;
+  Slot head = row.slot;
+  if (!is_head(slots, row.slot)) {
+    head = state.store.find(hit.id, view);
+    for (Slot value = head; value != row.slot && value != kNoSlot; value = next_value(slots, value)) ++hit.value;
+  }
+  if (with_payload && head != kNoSlot) {
+    HF_ASSIGN(const std::string_view payload, slots.payload(head));
+    hit.payload = payload;
+  }
+  return hit;
+}
 
 Result<Hits> search(const CollectionState& state, const View& view, std::span<const float> query,
                     const SearchOptions& options) {
   try {
     HF_TRY(validate_search(query, options, state.config));
-    thread_local std::vector<index::Candidate> candidates;
-    candidates.clear();
-    find_candidates(state, view, query, options, candidates);
-    Hits hits;
-    hits.reserve(candidates.size());
-    for (const index::Candidate& candidate : candidates) {
-      Hit& hit = hits.emplace_back();
-      hit.id = state.store.slots().id(candidate.slot);
-      hit.distance = candidate.distance;
-      if (!options.with_payload) continue;
-      HF_ASSIGN(const std::string_view payload, state.store.slots().payload(candidate.slot));
-      hit.payload = payload;
+    thread_local std::vector<index::Candidate> rows;
+    rows.clear();
+    ReadStop stop(options.limits);
+    if (values_of(view) == view.live) {
+      find_rows(state, view, query, options, stop.check(), rows);
+    } else {
+      const bool exact = options.exact || better_scanned(view, width_of(options));
+      find_points(state, view, query, {.ef = width_of(options), .exact = exact}, options.k, stop.check(), rows);
     }
-    return hits;
+    return make_hits(state, view, rows, options.with_payload, stop.reason());
   } catch (const std::bad_alloc&) {
-    return Status(StatusCode::resource_exhausted, "not enough memory for the search");
+    return no_memory();
   }
 }
+
+Result<std::vector<Hits>> search_batch(const CollectionState& state, const View& view, std::span<const float> queries,
+                                       const SearchOptions& options, std::uint32_t threads) {
+  const std::size_t dimension = state.config.dimension;
+  if (queries.size() % dimension != 0) {
+    return Status(StatusCode::invalid_argument, "the queries have " + std::to_string(queries.size()) +
+                                                    " components, which is no multiple of the dimension " +
+                                                    std::to_string(dimension));
+  }
+  const std::size_t count = queries.size() / dimension;
+  const auto query = [&](std::size_t i) { return queries.subspan(i * dimension, dimension); };
+  for (std::size_t i = 0; i < count; ++i) {
+    HF_TRY(validate_search(query(i), options, state.config).with_context("query " + std::to_string(i)));
+  }
+  std::vector<Hits> answers(count);
+  std::vector<Status> errors(count);
+  if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
+  const bool done = index::parallel_for(threads, count, [&](unsigned, std::size_t i) {
+    Result<Hits> answer = search(state, view, query(i), options);
+    if (answer.ok()) {
+      answers[i] = std::move(answer).value();
+    } else {
+      errors[i] = answer.status();
+    }
+    return errors[i].ok();
+  });
+  for (const Status& error : errors) HF_TRY(error);
+  if (!done) return no_memory();
+  return answers;
+}
+
+Result<Hits> search_range(const CollectionState& state, const View& view, std::span<const float> query,
+                          const RangeOptions& options) {
+  try {
+    HF_TRY(validate_range(query, options, state.config));
+    ReadStop stop(options.limits);
+    const std::uint32_t ef = options.ef == 0 ? kDefaultEf : options.ef;
+    const Nearest::Plan plan{ef, options.exact || better_scanned(view, ef), options.radius};
+    std::vector<index::Candidate> rows;
+    find_points(state, view, query, plan, options.limit, stop.check(), rows);
+    return make_hits(state, view, rows, options.with_payload, stop.reason());
+  } catch (const std::bad_alloc&) {
+    return no_memory();
+  }
+}
+
+namespace {
+
+/// The point whose head is `head`.
+Result<Point> read_point(const CollectionState& state, PointId id, Slot head) {
+  const SlotTable& slots = state.store.slots();
+  HF_ASSIGN(const std::string_view payload, slots.payload(head));
+  Point point{id, {}, std::string(payload), 0};
+  for (Slot slot = head; slot != kNoSlot; slot = next_value(slots, slot)) {
+    HF_TRY(verify_row(state, slot));
+    const float* const row = state.store.vectors().row(slot);
+    point.vector.insert(point.vector.end(), row, row + state.config.dimension);
+    ++point.values;
+  }
+  return point;
+}
+
+Status no_point(const CollectionState& state, PointId id) {
+  return {StatusCode::not_found, "no point " + id.to_string() + " in collection '" + state.name + "'"};
+}
+
+/// Calls visit(slot) for the heads of the view's points in the order of rows, after position `after`, until it returns
+/// false; the result is the position to go on from.
+template <class Visit>
+std::uint64_t for_each_head(const CollectionState& state, const View& view, std::uint64_t after, Visit visit) {
+  const SlotTable& slots = state.store.slots();
+  for (std::uint64_t position = after; position < view.slot_end; ++position) {
+    const auto slot = static_cast<Slot>(position);
+    if (slots.visible(slot, view.lsn) && is_head(slots, slot) && !visit(slot)) return position;
+  }
+  return std::max<std::uint64_t>(after, view.slot_end);
+}
+
+}  // namespace
 
 Result<Point> get(const CollectionState& state, const View& view, PointId id) {
   try {
     const Slot slot = state.store.find(id, view);
-    if (slot == kNoSlot) {
-      return Status(StatusCode::not_found, "no point " + id.to_string() + " in collection '" + state.name + "'");
-    }
-    HF_TRY(state.verify_row(slot));
-    const float* row = state.store.vectors().row(slot);
-    HF_ASSIGN(const std::string_view payload, state.store.slots().payload(slot));
-    return Point{id, std::vector<float>(row, row + state.config.dimension), std::string(payload)};
+    if (slot == kNoSlot) return no_point(state, id);
+    return read_point(state, id, slot);
   } catch (const std::bad_alloc&) {
     return Status(StatusCode::resource_exhausted, "not enough memory for the point");
   }
 }
 
+Result<float> distance(const CollectionState& state, const View& view, PointId id, std::span<const float> query) {
+  HF_TRY(validate_vector(query, state.config).with_context("query"));
+  const Slot head = state.store.find(id, view);
+  if (head == kNoSlot) return no_point(state, id);
+  const index::Query prepared(state.store.vectors(), query.data());
+  float best = std::numeric_limits<float>::infinity();
+  for (Slot slot = head; slot != kNoSlot; slot = next_value(state.store.slots(), slot)) {
+    best = std::min(best, prepared.distance(state.store.vectors().row(slot)));
+  }
+  return best;
+}
+
 std::vector<PointId> list_ids(const CollectionState& state, const View& view, std::uint64_t after, std::size_t limit,
                               std::uint64_t* next) {
   std::vector<PointId> ids;
-  std::uint64_t position = after;  // slots [0, position) have been seen
-  for (; position < view.slot_end && ids.size() < limit; ++position) {
-    const auto slot = static_cast<Slot>(position);
-    if (state.store.slots().died(slot) > view.lsn) ids.push_back(state.store.slots().id(slot));
-  }
-  *next = position;
+  const std::uint64_t end = for_each_head(state, view, after, [&](Slot slot) {
+    if (ids.size() == limit) return false;
+    ids.push_back(state.store.slots().id(slot));
+    return true;
+  });
+  *next = ids.empty() ? after : end;
   return ids;
+}
+
+Result<std::vector<Point>> list_points(const CollectionState& state, const View& view, std::uint64_t after,
+                                       std::size_t limit, std::uint64_t* next) {
+  std::vector<Point> points;
+  Status error;
+  const std::uint64_t end = for_each_head(state, view, after, [&](Slot slot) {
+    if (points.size() == limit) return false;
+    Result<Point> point = read_point(state, state.store.slots().id(slot), slot);
+    if (!point.ok()) {
+      error = point.status();
+      return false;
+    }
+    points.push_back(std::move(point).value());
+    return true;
+  });
+  HF_TRY(error);
+  *next = points.empty() ? after : end;
+  return points;
 }
 
 }  // namespace holdfast::engine

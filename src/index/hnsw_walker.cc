@@ -15,6 +15,11 @@ void push_nearest(std::vector<CandidateKey>& heap, CandidateKey key) {
   heap.push_back(key);
   std::push_heap(heap.begin(), heap.end(), std::greater<>());
 }
+/// Room for `more`, so that a step that has begun cannot fail.
+void make_room(std::vector<CandidateKey>& keys, std::size_t more) {
+  const std::size_t needed = keys.size() + more;
+  if (keys.capacity() < needed) keys.reserve(std::max(needed, 2 * keys.capacity()));
+}
 CandidateKey pop_nearest(std::vector<CandidateKey>& heap) {
   const CandidateKey key = heap.front();
   std::pop_heap(heap.begin(), heap.end(), std::greater<>());
@@ -54,6 +59,12 @@ bool GraphWalker::look(const Graph& graph, const GraphRoot& root, const Query& q
                        const Visibility& visibility, const StopCheck& stop) {
   const Walk walk{store_of(graph), root.epoch, query};
   const std::size_t wanted = std::max<std::size_t>({width, beam_.size(), 1});
+  const std::size_t links = walk.graph.row_numbers();
+  make_room(beam_, wanted - beam_.size());
+  struct Sorted {  // also when memory runs out on the way
+    std::vector<CandidateKey>& beam;
+    ~Sorted() { std::sort(beam.begin(), beam.end(), std::greater<>()); }
+  } const sorted{beam_};
   refill(static_cast<std::uint32_t>(wanted), visibility);  // sorted, the farthest first: a heap already
   const auto limit = [&] { return beam_.size() < wanted ? ~CandidateKey{0} : beam_.front(); };
   const auto consider = [&](Slot slot, float distance) {
@@ -69,19 +80,17 @@ bool GraphWalker::look(const Graph& graph, const GraphRoot& root, const Query& q
     beam_.push_back(key);
     std::push_heap(beam_.begin(), beam_.end());
   };
-  bool complete = true;
   for (std::uint32_t step = 0; !frontier_.empty() && frontier_.front() <= limit(); ++step) {
-    if (step % kStepsPerStopCheck == 0 && stop()) {
-      complete = false;
-      break;
-    }
+    if (step % kStepsPerStopCheck == 0 && stop()) return false;
+    make_room(frontier_, links);
+    make_room(rest_, links);
+    if (fresh_.size() < links) fresh_.resize(links);
     const Slot slot = slot_of(pop_nearest(frontier_), kTies);
     if (!frontier_.empty()) walk.graph.prefetch_list(slot_of(frontier_.front(), kTies));
     const std::size_t count = gather(walk, slot, 0, visited_, fresh_);
     score(walk.graph.vectors(), query, fresh_.data(), count, consider);
   }
-  std::sort(beam_.begin(), beam_.end(), std::greater<>());
-  return complete;
+  return true;
 }
 
 bool GraphWalker::sweep(const VectorTable& vectors, const Query& query, const Visibility& visible,
@@ -91,11 +100,13 @@ bool GraphWalker::sweep(const VectorTable& vectors, const Query& query, const Vi
     if (stop()) return false;
     const Slot until = swept_ + std::min<Slot>(slot_end_ - swept_, kRowsPerStopCheck);
     std::size_t count = 0;
-    for (; swept_ < until; ++swept_) {
-      if (!visited_.contains(swept_) && visible(swept_)) found[count++] = swept_;
+    for (Slot slot = swept_; slot < until; ++slot) {
+      if (!visited_.contains(slot) && visible(slot)) found[count++] = slot;
     }
+    make_room(rest_, count);
     score(vectors, query, found, count,
           [&](Slot slot, float distance) { push_nearest(rest_, make_key(distance, slot, kTies)); });
+    swept_ = until;
   }
   return true;
 }
