@@ -79,7 +79,7 @@ struct BackupReport {
 struct BackupOptions {
   bool hard_links = true;  ///< where the file system allows; false: a copy that shares nothing with the source
   /// Called now and then with bytes done and bytes in all; may be empty.
-  std::function<void(std::uint64_t done, std::uint64_t total)> progress;
+  std::function<void(std::uint64_t done, std::uint64_t total)> progress = {};
 };
 
 /// Copies the store at `source`, which may be open in any process and written to meanwhile, to the directory `target`.

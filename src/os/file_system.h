@@ -124,6 +124,9 @@ class FileSystem {
 /// temp file, write, sync, rename over `path`, sync of the parent directory. The rename is the commit point:
 /// after an error `path` is either as before or new, never torn.
 Status write_file_atomically(FileSystem& fs, const std::string& path, ByteSpan bytes);
+/// A new file `to` with the bytes of `from` as they are now, synced; its name is not. Returns how many bytes.
+/// already_exists; on any other failure nothing is left of `to`, as far as the file system lets go.
+[[nodiscard]] Result<std::uint64_t> copy_file(FileSystem& fs, const std::string& from, const std::string& to);
 /// The whole file; `limit` guards against absurd sizes (data_damaged if it is larger).
 [[nodiscard]] Result<Bytes> read_file(FileSystem& fs, const std::string& path, std::uint64_t limit);
 

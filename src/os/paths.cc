@@ -1,4 +1,6 @@
 // The free helpers of file_system.h: written against the seam, so they run on every FileSystem.
+#include <algorithm>
+
 #include "base/try.h"
 #include "os/file_system.h"
 
@@ -43,6 +45,34 @@ Status write_file_atomically(FileSystem& fs, const std::string& path, ByteSpan b
   }
   // Power fails here: `path` is old or new, both whole.
   return fs.sync_directory(parent(path));
+}
+
+namespace {
+
+Result<std::uint64_t> copy_bytes(const File& from, File& to) {
+  constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
+  HF_ASSIGN(const std::uint64_t size, from.size());
+  Bytes piece(static_cast<std::size_t>(std::min<std::uint64_t>(kPieceBytes, size)));
+  std::uint64_t at = 0;
+  while (at < size) {
+    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), size - at));
+    HF_ASSIGN(const std::size_t count, from.read_at(at, std::span(piece).first(want)));
+    if (count == 0) break;  // it became shorter; whoever knows what the file is will notice
+    HF_TRY(to.write_at(at, ByteSpan(piece).first(count)));
+    at += count;
+  }
+  HF_TRY(to.sync());
+  return at;
+}
+
+}  // namespace
+
+Result<std::uint64_t> copy_file(FileSystem& fs, const std::string& from, const std::string& to) {
+  HF_ASSIGN(const std::unique_ptr<File> source, fs.open(from, FileSystem::Access::read));
+  HF_ASSIGN(const std::unique_ptr<File> copy, fs.create(to));
+  auto copied = copy_bytes(*source, *copy);
+  if (!copied.ok()) fs.remove(to).ignore();  // best effort: the first error is the one to report
+  return copied;
 }
 
 Result<Bytes> read_file(FileSystem& fs, const std::string& path, std::uint64_t limit) {

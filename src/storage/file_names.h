@@ -1,6 +1,7 @@
 // Names of everything that may stand in a store's directory.
 //
 //   <store>/LOCK                          held while open, never deleted
+//   <store>/BACKUP                        only in a backup: of which store it is (engine/backup.h)
 //   <store>/CATALOG                       names every collection (format: docs/format/catalog.md)
 //   <store>/c-<uuid>/                     one collection
 //       manifest-<generation>             names every extent of one checkpoint; the two newest are kept
@@ -21,6 +22,7 @@ namespace holdfast::storage {
 
 inline constexpr std::string_view kLockFile = "LOCK";
 inline constexpr std::string_view kCatalogFile = "CATALOG";
+inline constexpr std::string_view kBackupFile = "BACKUP";
 inline constexpr std::string_view kWalDirectory = "wal";
 inline constexpr std::string_view kExtentDirectory = "ext";
 inline constexpr std::string_view kNextSegmentFile = "next.tmp";

@@ -92,4 +92,17 @@ struct ReadLogOptions {
 [[nodiscard]] Result<std::vector<std::string>> seal_tail(os::FileSystem& fs, const ReadLogOptions& options,
                                                          const LogTail& tail);
 
+/// What a copy of a log took.
+struct LogCopy {
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// Copies every segment that holds a frame with lsn > `options.after` to the empty directory `to`, cut behind the last
+/// frame that counts, each file and the directory synced; nothing if there is no such frame. The log may be appended to
+/// meanwhile. Then reads the copy: data_damaged if it does not end with the frame that `tail` names. not_found if a
+/// segment was removed meanwhile. REQUIRES `tail` of a read_log with the same options, verdict not damage.
+[[nodiscard]] Result<LogCopy> copy_log(os::FileSystem& fs, const ReadLogOptions& options, const LogTail& tail,
+                                       const std::string& to);
+
 }  // namespace holdfast::storage

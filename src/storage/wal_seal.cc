@@ -1,6 +1,5 @@
 // What is done to segments after they were written: sealing a found tail, and removing what no checkpoint needs.
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/try.h"
@@ -12,42 +11,13 @@ namespace holdfast::storage {
 namespace {
 
 constexpr std::string_view kSealedCopyFile = "sealed.tmp";
-constexpr std::uint64_t kCopyBytes = std::uint64_t{1} << 20;
 
-/// Copies [kSegmentHeaderBytes, end) of `from`.
-Status copy_frames(const os::File& from, os::File& to, std::uint64_t end) {
-  Bytes piece(static_cast<std::size_t>(std::min(kCopyBytes, end)));
-  for (std::uint64_t at = kSegmentHeaderBytes; at < end;) {
-    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), end - at));
-    HF_ASSIGN(const std::size_t count, from.read_at(at, std::span(piece).first(want)));
-    if (count != want) return {StatusCode::io_error, "a log segment became shorter while it was copied"};
-    HF_TRY(to.write_at(at, ByteSpan(piece).first(count)));
-    at += count;
-  }
-  return {};
-}
-
-/// The frames of the tail's last segment in a fresh file of just their size. The salt stays: the frames are the same,
-/// and whatever was cut stays behind in a file that loses its name.
+/// Whatever was cut stays behind in a file that loses its name.
 Status copy_last_segment(os::FileSystem& fs, const ReadLogOptions& options, const LogTail& tail) {
   const std::string path = os::join(options.directory, tail.last_segment);
-  HF_ASSIGN(const auto found, fs.open(path, os::FileSystem::Access::read));
-  std::array<std::byte, kSegmentHeaderBytes> sector;
-  HF_ASSIGN(const std::size_t count, found->read_at(0, sector));
-  SegmentHeader header;
-  if (decode_segment_header(ByteSpan(sector).first(count), header) != HeaderState::valid) {
-    return {StatusCode::data_damaged, path + " at 0: the header changed since the log was read"};
-  }
-  header.file_bytes = align_up(tail.valid_bytes, kBlockBytes);
-  encode_segment_header(header, sector);
-
   const std::string copy_path = os::join(options.directory, kSealedCopyFile);
   if (Status removed = fs.remove(copy_path); !removed.ok() && removed.code() != StatusCode::not_found) return removed;
-  HF_ASSIGN(const auto copy, fs.create(copy_path));
-  HF_TRY(copy->write_at(0, sector));
-  HF_TRY(copy_frames(*found, *copy, tail.valid_bytes));
-  HF_TRY(copy->truncate(header.file_bytes));  // zeros to the end of the group
-  HF_TRY(copy->sync());
+  HF_TRY(copy_valid_part(fs, path, copy_path, tail.valid_bytes));
   // Power fails here: the log as it was found, and a temporary file.
   HF_TRY(fs.rename(copy_path, path));
   // Power fails here: the segment as it was found, or its copy; both hold the same frames up to the same end, and what

@@ -1,4 +1,4 @@
-// Making the file of a segment: shared by the writer (new segments) and by seal_tail (the copy of a found one).
+// Making the file of a segment: shared by the writer (new segments), seal_tail and copy_log (copies of found ones).
 #pragma once
 
 #include <cstdint>
@@ -26,5 +26,10 @@ struct StepFailure {
 /// On failure nothing is left of it, as far as the file system lets go.
 [[nodiscard]] StepFailure make_zero_filled(os::FileSystem& fs, const std::string& path, std::uint64_t bytes,
                                            SegmentFile& out);
+
+/// The frames of a segment up to `valid_bytes` (LogTail) in a fresh file of just their size, synced; its name is not.
+/// The salt stays: the frames are the same. Bytes behind `valid_bytes` are never read. data_damaged if the header is
+/// not what it was.
+Status copy_valid_part(os::FileSystem& fs, const std::string& from, const std::string& to, std::uint64_t valid_bytes);
 
 }  // namespace holdfast::storage

@@ -1,0 +1,402 @@
+// Backups of a store that goes on meanwhile, and what a crash or a failure at any call leaves of the target.
+#include "engine/backup.h"
+
+#include <sys/stat.h>
+
+#include <atomic>
+#include <map>
+#include <set>
+#include <thread>
+
+#include "engine/store_fixture.h"
+#include "storage/file_names.h"
+#include "storage/manifest.h"
+
+namespace holdfast::testing {
+namespace {
+
+using engine::backup_store;
+using engine::restore_store;
+
+using Points = std::map<std::uint64_t, std::uint64_t>;  // id -> seed
+using Contents = std::map<std::string, Points>;         // by collection
+
+Database open_at(os::FileSystem& fs, const std::string& path) {
+  engine::EngineOptions options = options_on(fs);
+  options.open.create_if_missing = false;
+  options.open.checkpoint_on_close = false;
+  auto db = Database::open_with(path, options);
+  if (!db.ok()) throw std::runtime_error(path + ": " + db.status().to_string());
+  return std::move(db).value();
+}
+
+class BackupTest : public SimStore {
+ protected:
+  static void fill(Collection& collection, Points& points, std::uint64_t first, std::uint64_t last,
+                   std::uint64_t seed) {
+    for (std::uint64_t id = first; id <= last; ++id) {
+      HF_ASSERT_OK(put(collection, id, seed + id));
+      points[id] = seed + id;
+    }
+  }
+  static bool same(const Collection& collection, const Points& points) {
+    if (collection.snapshot().size() != points.size()) return false;
+    return std::all_of(points.begin(), points.end(),
+                       [&](const auto& point) { return bool(holds(collection, point.first, point.second)); });
+  }
+  static ::testing::AssertionResult holds_all(const Database& db, const Contents& contents) {
+    if (!db.quarantined().empty()) return ::testing::AssertionFailure() << db.quarantined()[0].status.to_string();
+    if (db.collections().size() != contents.size()) return ::testing::AssertionFailure() << "other collections";
+    for (const auto& [name, points] : contents) {
+      const auto collection = db.collection(name);
+      if (!collection.ok()) return ::testing::AssertionFailure() << collection.status().to_string();
+      if (!same(*collection, points)) return ::testing::AssertionFailure() << name << " holds other points";
+    }
+    return ::testing::AssertionSuccess();
+  }
+  /// Every collection of the store at `path` is as in `older` or as in `newer`.
+  static ::testing::AssertionResult old_or_new(os::FileSystem& fs, const std::string& path, const Contents& older,
+                                               const Contents& newer) {
+    Database db = open_at(fs, path);
+    if (!db.quarantined().empty()) return ::testing::AssertionFailure() << db.quarantined()[0].status.to_string();
+    std::set<std::string> names;
+    for (const std::string& name : db.collections()) {
+      names.insert(name);
+      const auto collection = db.collection(name);
+      const auto before = older.find(name);
+      const auto after = newer.find(name);
+      if (before != older.end() && same(*collection, before->second)) continue;
+      if (after != newer.end() && same(*collection, after->second)) continue;
+      return ::testing::AssertionFailure() << name << " is neither old nor new";
+    }
+    const auto are_names_of = [&](const Contents& contents) {
+      return std::all_of(contents.begin(), contents.end(), [&](const auto& c) { return names.contains(c.first); }) &&
+             names.size() == contents.size();
+    };
+    if (are_names_of(older) || are_names_of(newer)) return ::testing::AssertionSuccess();
+    return ::testing::AssertionFailure() << "the collections are neither the old nor the new ones";
+  }
+
+  /// A store, its backup, and then a store that has moved on so far that the two logs do not join.
+  void make_two_ages() {
+    db_.emplace(open_database());
+    Collection kept = make(*db_, "kept");
+    Collection gone = make(*db_, "gone");
+    fill(kept, older_["kept"], 1, 30, 0);
+    HF_ASSERT_OK(kept.checkpoint());
+    fill(kept, older_["kept"], 20, 40, 1000);
+    fill(gone, older_["gone"], 1, 5, 0);
+    HF_ASSERT_OK(backup_store(fs_, "/store", "/backup", {}));
+    newer_["kept"] = older_["kept"];
+    for (std::uint64_t age = 1; age <= 3; ++age) {
+      fill(kept, newer_["kept"], 35, 45 + age, 10'000 * age);
+      HF_ASSERT_OK(kept.checkpoint());
+    }
+    fill(kept, newer_["kept"], 50, 60, 0);
+    HF_ASSERT_OK(db_->drop_collection("gone"));
+    Collection fresh = make(*db_, "fresh");
+    fill(fresh, newer_["fresh"], 1, 5, 77);
+  }
+
+  std::optional<Database> db_;
+  Contents older_, newer_;
+};
+
+TEST_F(BackupTest, HoldsEverythingAndIsAStore) {
+  make_two_ages();
+  const auto report = backup_store(fs_, "/store", "/other", {});
+  HF_ASSERT_OK(report);
+  EXPECT_EQ(2u, report->collections);
+  EXPECT_GT(report->files_linked, 0u);
+  EXPECT_TRUE(holds_all(open_at(fs_, "/other"), newer_));
+  EXPECT_TRUE(holds_all(open_at(fs_, "/backup"), older_));  // the first one, its extents long gone from the store
+  const auto sound = engine::restore_store(fs_, "/other", "/restored", {});
+  HF_ASSERT_OK(sound);
+  EXPECT_EQ((std::vector<std::string>{"fresh", "kept"}), sound->collections);
+  EXPECT_TRUE(holds_all(open_at(fs_, "/restored"), newer_));
+  EXPECT_FALSE(*fs_.exists("/restored/BACKUP"));
+}
+
+TEST_F(BackupTest, ACrashAtAnyCallLeavesTheOldBackupOrTheNewOne) {
+  make_two_ages();
+  std::vector<std::unique_ptr<SimFileSystem>> moments;
+  fs_.on_call([&](const CallInfo&) { moments.push_back(fs_.clone()); });
+  HF_ASSERT_OK(backup_store(fs_, "/store", "/backup", {}));
+  fs_.on_call(nullptr);
+  moments.push_back(fs_.clone());
+  ASSERT_GT(moments.size(), 30u);
+  const std::vector<CrashPolicy> policies{CrashPolicy::lose_all(), CrashPolicy::keep_all(),
+                                          CrashPolicy::random_subset(), CrashPolicy::directory_subset(),
+                                          CrashPolicy::anything()};
+  for (std::size_t call = 0; call < moments.size(); ++call) {
+    for (std::size_t i = 0; i <= policies.size(); ++i) {
+      SCOPED_TRACE("call " + std::to_string(call) + ", " +
+                   (i < policies.size() ? policies[i].to_string() : std::string("killed")));
+      const auto crashed =
+          i < policies.size() ? moments[call]->crash(policies[i], call) : moments[call]->kill_process();
+      ASSERT_TRUE(old_or_new(*crashed, "/backup", older_, newer_));
+      ASSERT_TRUE(holds_all(open_at(*crashed, "/store"), newer_));  // the source is as it was
+      if (call % 7 != 0) continue;
+      HF_ASSERT_OK(backup_store(*crashed, "/store", "/backup", {}));
+      ASSERT_TRUE(holds_all(open_at(*crashed->crash(CrashPolicy::lose_all()), "/backup"), newer_));
+      for (const auto& file : crashed->files()) {
+        EXPECT_TRUE(!file.path.starts_with("/backup/") || !file.path.ends_with(".tmp")) << file.path;
+      }
+    }
+  }
+}
+
+TEST_F(BackupTest, ACrashInTheFirstBackupLeavesNothingThatOpens) {
+  make_two_ages();
+  std::vector<std::unique_ptr<SimFileSystem>> moments;
+  fs_.on_call([&](const CallInfo&) { moments.push_back(fs_.clone()); });
+  HF_ASSERT_OK(backup_store(fs_, "/store", "/first", {}));
+  fs_.on_call(nullptr);
+  for (std::size_t call = 0; call < moments.size(); ++call) {
+    SCOPED_TRACE("call " + std::to_string(call));
+    const auto crashed = moments[call]->crash(CrashPolicy::anything(), call);
+    if (*crashed->exists("/first/CATALOG")) {
+      ASSERT_TRUE(holds_all(open_at(*crashed, "/first"), newer_));
+    }
+    HF_ASSERT_OK(backup_store(*crashed, "/store", "/first", {}));
+    ASSERT_TRUE(holds_all(open_at(*crashed, "/first"), newer_));
+  }
+}
+
+TEST_F(BackupTest, AFailureOfAnyCallLeavesTheOldBackupOrTheNewOne) {
+  make_two_ages();
+  const auto measured = fs_.clone();
+  measured->count_reads(true);
+  const std::uint64_t first = measured->calls();
+  HF_ASSERT_OK(backup_store(*measured, "/store", "/backup", {}));
+  const std::uint64_t calls = measured->calls() - first;
+  for (std::uint64_t call = 0; call < calls; ++call) {
+    for (const StatusCode code : {StatusCode::io_error, StatusCode::disk_full}) {
+      SCOPED_TRACE("call " + std::to_string(call) + ": " + std::string(to_string(code)));
+      const auto disk = fs_.clone();
+      disk->count_reads(true);
+      disk->fail_at(disk->calls() + call, code, code == StatusCode::disk_full);
+      const auto report = backup_store(*disk, "/store", "/backup", {});
+      disk->clear_faults();
+      if (!report.ok()) {
+        EXPECT_NE(StatusCode::internal, report.status().code()) << report.status().to_string();
+      }
+      ASSERT_TRUE(old_or_new(*disk, "/backup", older_, newer_)) << text(report);
+      if (call % 5 == 0) {
+        HF_ASSERT_OK(backup_store(*disk, "/store", "/backup", {}));
+        ASSERT_TRUE(holds_all(open_at(*disk, "/backup"), newer_));
+      }
+    }
+  }
+}
+
+TEST_F(BackupTest, CheckpointsThatReplaceWhatIsBeingCopiedMakeItBeginAgain) {
+  make_two_ages();
+  Collection kept = db_->collection("kept").value();
+  int rounds = 0;
+  bool inside = false;
+  fs_.on_call([&](const CallInfo& call) {
+    if (inside || rounds == 3 || call.kind != CallKind::link || call.path.starts_with("/backup")) return;
+    inside = true;
+    ++rounds;
+    for (std::uint64_t age = 1; age <= 2; ++age) {  // two: then the extents of the one before are removed
+      fill(kept, newer_["kept"], 1, 60, 100'000 * static_cast<std::uint64_t>(rounds) + 1000 * age);
+      HF_EXPECT_OK(kept.checkpoint());
+    }
+    inside = false;
+  });
+  HF_ASSERT_OK(backup_store(fs_, "/store", "/backup", {}));
+  fs_.on_call(nullptr);
+  EXPECT_EQ(3, rounds);
+  EXPECT_TRUE(holds_all(open_at(fs_, "/backup"), newer_));
+}
+
+TEST_F(BackupTest, ACollectionThatIsDroppedMeanwhileIsLeftOut) {
+  make_two_ages();
+  bool dropped = false;
+  fs_.on_call([&](const CallInfo& call) {
+    if (dropped || call.kind != CallKind::link || call.path.starts_with("/backup")) return;
+    dropped = true;
+    HF_EXPECT_OK(db_->drop_collection("kept"));
+  });
+  HF_ASSERT_OK(backup_store(fs_, "/store", "/backup", {}));
+  fs_.on_call(nullptr);
+  ASSERT_TRUE(dropped);
+  newer_.erase("kept");
+  EXPECT_TRUE(holds_all(open_at(fs_, "/backup"), newer_));
+}
+
+TEST_F(BackupTest, TheSecondTakesOnlyWhatIsNew) {
+  make_two_ages();
+  HF_ASSERT_OK(backup_store(fs_, "/store", "/backup", {}));
+  const auto again = backup_store(fs_, "/store", "/backup", {});
+  HF_ASSERT_OK(again);
+  EXPECT_EQ(0u, again->files_linked);
+  EXPECT_GT(again->files_kept, 0u);
+  EXPECT_LT(again->bytes_copied, 200'000u);  // the log's tail
+  Collection kept = db_->collection("kept").value();
+  fill(kept, newer_["kept"], 100, 101, 5);
+  HF_ASSERT_OK(kept.checkpoint());
+  const auto more = backup_store(fs_, "/store", "/backup", {.hard_links = false});
+  HF_ASSERT_OK(more);
+  EXPECT_EQ(0u, more->files_linked);
+  EXPECT_GT(more->files_copied, 0u);
+  EXPECT_TRUE(holds_all(open_at(fs_, "/backup"), newer_));
+}
+
+TEST_F(BackupTest, RefusesTargetsThatAreSomethingElse) {
+  make_two_ages();
+  HF_EXPECT_CODE(StatusCode::not_a_store, backup_store(fs_, "/nowhere", "/target", {}));
+  {
+    auto other = Database::open_with("/foreign", options_on(fs_));
+    HF_ASSERT_OK(other);
+  }
+  const auto before = fs_.files().size();
+  HF_EXPECT_CODE(StatusCode::already_exists, backup_store(fs_, "/store", "/foreign", {}));
+  HF_EXPECT_CODE(StatusCode::already_exists, backup_store(fs_, "/foreign", "/backup", {}));  // of another store
+  HF_EXPECT_CODE(StatusCode::already_exists, backup_store(fs_, "/store", "/store", {}));
+  HF_EXPECT_CODE(StatusCode::already_exists, restore_store(fs_, "/backup", "/foreign", {}));
+  EXPECT_EQ(before, fs_.files().size());
+  const Database serving = open_at(fs_, "/backup");
+  HF_EXPECT_CODE(StatusCode::already_open, backup_store(fs_, "/store", "/backup", {}));
+}
+
+/// The extents that the collection's newest manifest names.
+std::vector<std::string> extents_of(os::FileSystem& fs, const std::string& store, const std::string& name) {
+  std::vector<std::string> paths;
+  const auto catalog = storage::read_catalog(fs, store);
+  for (const auto& entry : catalog->collections) {
+    if (entry.name != name) continue;
+    const std::string directory = os::join(store, storage::collection_directory_name(entry.uuid));
+    const auto generations = storage::list_manifests(fs, directory);
+    const auto manifest = storage::read_manifest(fs, directory, generations->front());
+    for (const auto& extent : manifest->extents) {
+      paths.push_back(os::join(os::join(directory, storage::kExtentDirectory), storage::extent_name(extent.number)));
+    }
+  }
+  return paths;
+}
+
+TEST_F(BackupTest, RestoreRefusesADamagedBackupAndNamesTheFile) {
+  make_two_ages();
+  HF_ASSERT_OK(backup_store(fs_, "/store", "/other", {.hard_links = false}));
+  const auto extents = extents_of(fs_, "/other", "kept");
+  ASSERT_FALSE(extents.empty());
+  for (const std::string& path : extents) {
+    SCOPED_TRACE(path);
+    const auto disk = fs_.clone();
+    ASSERT_TRUE(disk->corrupt(path, storage::kExtentDataOffset + 3, std::byte{4}).ok());
+    const auto restored = restore_store(*disk, "/other", "/restored", {});
+    HF_EXPECT_CODE(StatusCode::data_damaged, restored);
+    const std::string name = path.substr(path.rfind('/') + 1);
+    EXPECT_NE(std::string_view::npos, restored.status().message().find(name)) << restored.status().to_string();
+    EXPECT_FALSE(*disk->exists("/restored"));
+  }
+}
+
+TEST_F(BackupTest, DamageInTheSourceIsNamedAndTheOldBackupStays) {
+  make_two_ages();
+  const auto extents = extents_of(fs_, "/store", "kept");
+  for (const std::string& path : extents) {
+    SCOPED_TRACE(path);
+    const auto disk = fs_.clone();
+    ASSERT_TRUE(disk->corrupt(path, 100, std::byte{4}).ok());  // the header: found without reading the pages
+    // As in recovery, the checkpoint before it and a longer log give the same content, unless they share the extent.
+    const auto report = backup_store(*disk, "/store", "/backup", {});
+    if (report.ok()) {
+      ASSERT_TRUE(holds_all(open_at(*disk, "/backup"), newer_));
+      continue;
+    }
+    HF_EXPECT_CODE(StatusCode::data_damaged, report);
+    const std::string name = path.substr(path.rfind('/') + 1);
+    EXPECT_NE(std::string_view::npos, report.status().message().find(name)) << report.status().to_string();
+    ASSERT_TRUE(holds_all(open_at(*disk, "/backup"), older_));
+  }
+  // A copy reads the pages, too.
+  ASSERT_TRUE(fs_.corrupt(extents.front(), storage::kExtentDataOffset + 1, std::byte{4}).ok());
+  const auto report = backup_store(fs_, "/store", "/copy", {.hard_links = false});
+  if (report.ok()) {
+    EXPECT_TRUE(holds_all(open_at(fs_, "/copy"), newer_));
+  } else {
+    HF_EXPECT_CODE(StatusCode::data_damaged, report);
+  }
+}
+
+TEST(BackupOnDisk, ExtentsAreSharedUnlessACopyIsAskedFor) {
+  const TempDir directory;
+  os::FileSystem& fs = os::posix_file_system();
+  auto db = Database::open_with(directory / "store", options_on(fs)).value();
+  auto collection = db.create_collection("c", {.dimension = 8, .m = 8, .ef_construction = 64}).value();
+  for (std::uint64_t id = 1; id <= 20; ++id) HF_ASSERT_OK(collection.upsert(id, vector_of(id, 8)));
+  HF_ASSERT_OK(collection.checkpoint());
+  HF_ASSERT_OK(backup(directory / "store", directory / "linked"));
+  HF_ASSERT_OK(backup(directory / "store", directory / "copied", {.hard_links = false}));
+  HF_EXPECT_CODE(StatusCode::invalid_argument, backup(directory / "linked", directory / "linked"));
+  const auto inode = [](const std::string& path) {
+    struct stat info {};
+    EXPECT_EQ(0, ::stat(path.c_str(), &info)) << path;
+    return info.st_ino;
+  };
+  const auto from = extents_of(fs, directory / "store", "c");
+  const auto linked = extents_of(fs, directory / "linked", "c");
+  const auto copied = extents_of(fs, directory / "copied", "c");
+  ASSERT_FALSE(from.empty());
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    EXPECT_EQ(inode(from[i]), inode(linked[i]));
+    EXPECT_NE(inode(from[i]), inode(copied[i]));
+  }
+}
+
+/// Operation n of the writer below: which id it writes. Every state of the history is told apart by its marker.
+std::uint64_t id_of_operation(std::uint64_t n) { return 1 + n * 7919 % 97; }
+
+TEST(BackupOnDisk, IsOnePrefixOfTheHistoryWhileWritersAndCheckpointsRun) {
+  const TempDir directory;
+  os::FileSystem& fs = os::posix_file_system();
+  engine::EngineOptions options = options_on(fs, true);
+  options.open.checkpoint_log_bytes = 128 * 1024;
+  auto db = Database::open_with(directory / "store", options).value();
+  auto collection = db.create_collection("c", {.dimension = 8, .m = 8, .ef_construction = 64}).value();
+  std::atomic<std::uint64_t> acknowledged{0};  // release: pairs with the acquire before each backup
+  std::atomic<bool> stop{false};               // relaxed: only tells the threads to end
+  std::jthread writer([&] {
+    WriteBatch batch;
+    for (std::uint64_t n = 1; !stop.load(std::memory_order_relaxed); ++n) {
+      batch.clear();
+      batch.upsert(id_of_operation(n), vector_of(n, 8), payload_of(n));
+      batch.set_marker("n", std::to_string(n));
+      const WriteOptions write{.durability = n % 4 == 0 ? Durability::sync : Durability::none};
+      if (!collection.write(batch, write).ok()) return;
+      acknowledged.store(n, std::memory_order_release);
+    }
+  });
+  std::jthread checkpointer([&] {
+    while (!stop.load(std::memory_order_relaxed)) HF_EXPECT_OK(collection.checkpoint());
+  });
+  for (int round = 0; round < 12; ++round) {
+    SCOPED_TRACE("round " + std::to_string(round));
+    const std::uint64_t before = acknowledged.load(std::memory_order_acquire);
+    const std::string target = directory / (round % 3 == 2 ? "two" : "one");
+    const auto report = backup_store(fs, directory / "store", target, {.hard_links = round % 4 != 3});
+    if (!report.ok()) stop = true;  // the threads end before the fixtures they use
+    HF_ASSERT_OK(report);
+    const Database copy = open_at(fs, target);
+    ASSERT_TRUE(copy.quarantined().empty()) << copy.quarantined()[0].status.to_string();
+    const auto found = copy.collection("c").value();
+    const std::uint64_t n = std::stoull(found.marker("n").value_or("0"));
+    EXPECT_GE(n, before);
+    std::map<std::uint64_t, std::uint64_t> expected;
+    for (std::uint64_t i = 1; i <= n; ++i) expected[id_of_operation(i)] = i;
+    EXPECT_EQ(expected.size(), found.snapshot().size());
+    for (const auto& [id, i] : expected) {
+      const auto point = found.get(id);
+      HF_ASSERT_OK(point);
+      ASSERT_EQ(payload_of(i), point->payload) << "id " << id << " of " << n << " operations";
+      ASSERT_EQ(vector_of(i, 8), point->vector);
+    }
+  }
+  stop = true;
+}
+
+}  // namespace
+}  // namespace holdfast::testing
