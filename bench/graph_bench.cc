@@ -4,6 +4,8 @@
 //   graph_bench                       sift-100k and fashion-mnist from $HOLDFAST_DATA or ../shared/data
 //   graph_bench sift-100k-128-l2      one data set
 //   graph_bench --reps 3 --alone ...  three passes per point; without hnswlib
+//   graph_bench churn                 replacing points at random, vacuums, and a fresh build beside it (graph_churn.h);
+//                                     --live n, --replace n, --synthetic
 //
 // Both build with 2 threads, M = 16, ef_construction = 200. Searches run on one thread; the two libraries take turns,
 // and each point of a curve is the best and the median of its passes. Times are processor time, which other programs on
@@ -23,6 +25,7 @@
 #include "base/random.h"
 #include "bench/curve.h"
 #include "bench/datasets.h"
+#include "bench/graph_churn.h"
 #include "bench/hnswlib_peer.h"
 #include "index/check.h"
 #include "index/graph.h"
@@ -223,6 +226,7 @@ int main(int argc, char** argv) {
   int reps = 5;
   bool alone = false;
   unsigned threads = 2;
+  holdfast::bench::ChurnPlan churn;
   std::vector<std::string> names;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--reps") == 0 && i + 1 < argc) {
@@ -231,9 +235,19 @@ int main(int argc, char** argv) {
       threads = number(argv[++i]);
     } else if (std::strcmp(argv[i], "--alone") == 0) {
       alone = true;
+    } else if (std::strcmp(argv[i], "--live") == 0 && i + 1 < argc) {
+      churn.live = number(argv[++i]);
+    } else if (std::strcmp(argv[i], "--replace") == 0 && i + 1 < argc) {
+      churn.replacements = number(argv[++i]);
+    } else if (std::strcmp(argv[i], "--synthetic") == 0) {
+      churn.synthetic = true;
     } else {
       names.emplace_back(argv[i]);
     }
+  }
+  if (names.size() == 1 && names.front() == "churn") {
+    churn.threads = threads;
+    return holdfast::bench::run_churn(churn);
   }
   if (names.empty()) names = {"sift-100k-128-l2", "fashion-mnist-784-l2"};
   for (const std::string& name : names) {

@@ -33,6 +33,8 @@ class Checker {
     }
     check_root(top);
     if (check_.nodes > 0) {
+      const bool has_entry = root_.entry < end_ && graph_.contains(root_.entry, root_.epoch);
+      hub_ = has_entry ? hub_of(store_of(graph_), root_, end_, linkable_) : kNoSlot;
       count_unreachable();
       count_stranded();
     }
@@ -79,9 +81,9 @@ class Checker {
   void count_unreachable() {
     SlotSet reached(end_);
     std::vector<Slot> open;
-    if (root_.entry < end_ && graph_.contains(root_.entry, root_.epoch)) {
-      reached.insert(root_.entry);
-      open.push_back(root_.entry);
+    if (hub_ != kNoSlot) {
+      reached.insert(hub_);
+      open.push_back(hub_);
     }
     while (!open.empty()) {
       const Slot slot = open.back();
@@ -95,14 +97,14 @@ class Checker {
     }
   }
 
-  /// Who has a way to the entry: by passes over all nodes until nothing changes, forwards and backwards in turns.
+  /// Who has a way to the hub: by passes over all nodes until nothing changes, forwards and backwards in turns.
   void count_stranded() {
-    if (root_.entry >= end_ || !graph_.contains(root_.entry, root_.epoch)) return;
+    if (hub_ == kNoSlot) return;
     SlotSet returning(end_);
-    returning.insert(root_.entry);
+    returning.insert(hub_);
     std::vector<Slot> rest;
     for (Slot slot = 0; slot < end_; ++slot) {
-      if (slot != root_.entry && graph_.contains(slot, root_.epoch)) rest.push_back(slot);
+      if (slot != hub_ && graph_.contains(slot, root_.epoch)) rest.push_back(slot);
     }
     for (std::size_t before = rest.size() + 1; rest.size() < before;) {
       before = rest.size();
@@ -113,7 +115,9 @@ class Checker {
       });
       std::reverse(rest.begin(), rest.end());
     }
-    for (const Slot slot : rest) check_.stranded += graph_.level(slot, root_.epoch) > 0 ? 1 : 0;
+    for (const Slot slot : rest) {
+      check_.stranded += slot == root_.entry || graph_.level(slot, root_.epoch) > 0 ? 1 : 0;
+    }
   }
 
   const Graph& graph_;
@@ -121,6 +125,7 @@ class Checker {
   const Slot end_;
   const Visibility linkable_;
   const Visibility in_use_;
+  Slot hub_ = kNoSlot;
   GraphCheck check_;
   std::vector<Slot> sorted_;
 };

@@ -164,9 +164,9 @@ class GraphWriter {
   [[nodiscard]] Result<GraphRoot> remove(const GraphRoot& base, const SlotSet& doomed, Slot slot_end,
                                          std::vector<RetiredList>& retired);
 
-  /// Links in what mutations left unreachable. ENSURES, for nodes below `slot_end`, all at level 0: every linkable node
-  /// can be reached from the entry; the entry can be reached from every node with a level > 0, which are those where a
-  /// descent may end. Nothing that was reachable gets lost. Returns `base` itself if there was nothing to do.
+  /// Links in what mutations left unreachable. ENSURES, for nodes below `slot_end`: wherever the descent of a search
+  /// may end (the entry, or any node with a level > 0), a walk at level 0 from there reaches every linkable node. It
+  /// always can. Returns `base` itself if there was nothing to do.
   [[nodiscard]] Result<GraphRoot> connect(const GraphRoot& base, Slot slot_end, const Visibility& linkable,
                                           std::vector<RetiredList>& retired);
 

@@ -3,12 +3,13 @@
 // A link is one-way: when full lists are pruned or mended, a node can lose the last link that leads to it. Searches
 // would never find it again. This pass finds such nodes and repairs two properties, both of level 0:
 //
-//   reachable   A walk from the entry reaches every linkable node.
-//   returning   A walk from any node with a level > 0 reaches the entry, and so everything. A descent may end at any of
-//               those: one in a pocket without a way out would answer from the pocket only. (Nodes of level 0 may lack
-//               a way back: a search only passes through them, with other candidates in its beam.)
+//   reachable   A walk from the hub reaches every linkable node. (The hub is the entry; if that is dead, the linkable
+//               node of the highest level with the smallest slot.)
+//   returning   A walk from any node where a descent may end, the entry and the nodes with a level > 0, reaches the
+//               hub, and so everything. A search that starts in a pocket without a way out would answer from the pocket
+//               only. (Other nodes may lack a way back: a search only passes through them, with more in its beam.)
 //
-// Reachable. A breadth-first search from the entry gives a tree; a link that is no edge of it can be replaced without
+// Reachable. A breadth-first search from the hub gives a tree; a link that is no edge of it can be replaced without
 // losing anything. For each node that it did not reach, in the order of slots, a host is chosen among the nodes that
 // were reached: the nearest one that has room for a link, or a link that is no edge of the tree. The new link becomes
 // an edge of the tree; what the node leads to is then walked too. There always is a host: the tree has leaves, and of a
@@ -16,12 +17,12 @@
 //
 // Returning. A node is returning if it links to a returning one. Computed for all nodes in the order of the search,
 // in which nearly every node links back to one before it, and repeated for the rest until nothing changes. A pocket,
-// what a node with a level > 0 that is not returning leads to, gets a link out of it, from the node itself or from the
+// what a node that should be returning and is not leads to, gets a link out of it, from the node itself or from the
 // first one of the pocket that has room or a link to spare. There always is one: into each node of the pocket leads at
 // most one edge of the tree, so that not all links in it are edges.
 //
 // New links lead to linkable nodes only, so that a vacuum in progress may go on (remove() requires that nobody links to
-// doomed ones anew). Hosts are linkable if possible. If no linkable node exists, there is nothing to do.
+// doomed ones anew). Hosts are linkable if possible.
 //
 // Invariants
 //  C1. Reads the base epoch; what it changes stands in edited_ until all of it is made into lists.
@@ -32,10 +33,30 @@
 #include <new>
 #include <unordered_map>
 
+#include "index/check.h"
 #include "index/graph_change.h"
 #include "index/graph_impl.h"
 
 namespace holdfast::index {
+
+Slot hub_of(const GraphStore& store, const GraphRoot& root, Slot end, const Visibility& linkable) noexcept {
+  if (linkable(root.entry)) return root.entry;
+  Slot hub = kNoSlot;
+  int top = -1;
+  for (Slot slot = 0; slot < end && top + 1 < static_cast<int>(root.levels); ++slot) {
+    bool is_node = false;
+    (void)store.level0(slot, root.epoch, is_node);
+    if (!is_node || !linkable(slot)) continue;
+    const UpperNode* const upper = store.upper_node(slot);
+    const int level = upper == nullptr ? 0 : static_cast<int>(upper->level);
+    if (level > top) {
+      top = level;
+      hub = slot;
+    }
+  }
+  return hub;
+}
+
 namespace {
 
 constexpr std::uint32_t kBeam = 64;          ///< width of the search for hosts
@@ -48,19 +69,30 @@ Status out_of_memory() {
 class Connection {
  public:
   Connection(GraphStore& store, WalkScratch& scratch, const GraphRoot& base, Slot end, const Visibility& linkable)
-      : store_(store), scratch_(scratch), base_(base), end_(end), linkable_(linkable), reached_(end), parents_(end) {}
+      : store_(store),
+        scratch_(scratch),
+        base_(base),
+        end_(end),
+        linkable_(linkable),
+        hub_(hub_of(store, base, end, linkable)),
+        reached_(end),
+        parents_(end) {}
 
+  /// REQUIRES a hub.
   void connect_nodes() {
-    reach(base_.entry, base_.entry);
+    reach(hub_, hub_);
     for (Slot slot = 0; slot < end_; ++slot) {
       if (reached_.contains(slot) || !is_node(slot)) continue;
       if (linkable_(slot)) {
         link_in(slot);
-      } else if (store_.upper_node(slot) != nullptr) {
-        outside_.push_back(slot);  // dead, and descents may end here
+      } else if (may_end_descent(slot)) {
+        outside_.push_back(slot);
       }
     }
   }
+
+  /// Whether there is a linkable node at all.
+  [[nodiscard]] bool has_hub() const noexcept { return hub_ != kNoSlot; }
 
   void connect_pockets() {
     find_returning();
@@ -92,6 +124,9 @@ class Connection {
     bool is_node = false;
     (void)store_.level0(slot, base_.epoch, is_node);
     return is_node;
+  }
+  [[nodiscard]] bool may_end_descent(Slot node) const noexcept {
+    return node == base_.entry || store_.upper_node(node) != nullptr;
   }
   [[nodiscard]] std::span<const Slot> links_of(Slot slot) const {
     if (has_edit_.contains(slot)) return edited_.find(slot)->second;
@@ -195,7 +230,7 @@ class Connection {
   }
 
   void find_returning() {
-    returning_.insert(base_.entry);
+    returning_.insert(hub_);
     std::vector<Slot> rest;
     for (const std::vector<Slot>* const slots : {&order_, &outside_}) {
       for (const Slot slot : *slots) {
@@ -214,9 +249,9 @@ class Connection {
     }
   }
 
-  /// If a descent may end at `slot` and no walk leads from there to the entry: links its pocket to a returning node.
+  /// If a descent may end at `slot` and no walk leads from there to the hub: links its pocket to a returning node.
   void lead_out(Slot slot) {
-    if (returning_.contains(slot) || store_.upper_node(slot) == nullptr) return;
+    if (returning_.contains(slot) || !may_end_descent(slot)) return;
     std::vector<Slot> pocket{slot};
     SlotSet in_pocket;
     in_pocket.insert(slot);
@@ -228,27 +263,22 @@ class Connection {
       }
     }
     const Slot exit = returns ? kNoSlot : nearest_returning(slot);
-    if (!returns && exit == kNoSlot) return;  // nobody is linkable
     for (std::size_t i = 0; i < pocket.size() && !returns; ++i) returns = add_link(pocket[i], exit);
     returning_.insert(slot);
   }
 
-  /// A linkable node that returns, near `slot`; kNoSlot if there is none.
+  /// A linkable node that returns, near `slot`.
   [[nodiscard]] Slot nearest_returning(Slot slot) {
     const VectorTable& vectors = store_.vectors();
     const Query query = Query::of_row(vectors, slot);
     const Walk walk{store_, base_.epoch, query};
-    // From the entry at level 0: a descent would end in the pocket.
-    beam_search(walk, {query.distance(vectors.row(base_.entry)), base_.entry}, 0, kPocketNearest, Ties::older_first,
-                scratch_);
+    // From the hub: a descent would end in the pocket.
+    beam_search(walk, {query.distance(vectors.row(hub_)), hub_}, 0, kPocketNearest, Ties::older_first, scratch_);
     for (std::size_t i = 0; i < scratch_.pool.size(); ++i) {
       const Slot found = slot_of(scratch_.pool[i], Ties::older_first);
       if (found < end_ && returning_.contains(found) && linkable_(found)) return found;
     }
-    for (const Slot found : order_) {
-      if (returning_.contains(found) && linkable_(found)) return found;
-    }
-    return kNoSlot;
+    return hub_;
   }
 
   static constexpr std::size_t kAhead = 4;
@@ -258,6 +288,7 @@ class Connection {
   const GraphRoot base_;
   const Slot end_;
   const Visibility linkable_;
+  const Slot hub_;
   SlotSet reached_;
   std::vector<Slot> parents_;  ///< of reached nodes: who leads to them in the tree
   std::vector<Slot> order_;    ///< reached nodes, in the order in which they were
@@ -278,6 +309,7 @@ Result<GraphRoot> GraphWriter::connect(const GraphRoot& base, Slot slot_end, con
   try {
     if (impl_->worker_scratch.empty()) impl_->worker_scratch.resize(1);
     Connection connection(impl_->store, impl_->worker_scratch.front(), base, end, linkable);
+    if (!connection.has_hub()) return base;
     connection.connect_nodes();
     connection.connect_pockets();
     if (!connection.make_lists()) return out_of_memory();

@@ -6,8 +6,11 @@
 // linkable nodes of its list. If those are few, because whole neighborhoods are doomed, the walk goes on through doomed
 // ones, up to kDoomedExpanded of them.
 //
-// Links that survive are kept as they are; candidates fill the places that became free, if no link that is there
-// refuses them. (FreshDiskANN chooses anew from the union of both.)
+// Links that survive are kept as they are; candidates fill the free places, those that were free before too, if no link
+// that is there refuses them. (FreshDiskANN chooses anew from the union of both. Here that thins the graph out: after
+// 60,000 replacements among 20,000 SIFT vectors it leaves 15.0 links per node and recall@10 0.9938 at ef 100, where
+// this way leaves 20.3 links and 0.9978, a fresh build has 22.0 and 0.9983, and filling only as many places as links
+// were lost gives 19.7 and 0.9973, all at the same cost. graph_bench churn --live 20000 --replace 60000)
 //
 // Invariants
 //  R1. Reads the base epoch only; writes nothing but lists of its own until all of them are made.
@@ -85,8 +88,9 @@ class Repair {
     const Query query = Query::of_row(vectors, slot);
     for (Candidate& candidate : worker.candidates) candidate.distance = query.distance(vectors.row(candidate.slot));
     std::sort(worker.candidates.begin(), worker.candidates.end());
-    const auto freed = static_cast<std::uint32_t>(links.size() - worker.kept.size());
-    fill_links(vectors, slot, worker.kept, worker.candidates, freed, worker.select);
+    const std::uint32_t links_max = store_.params().max_links(level);
+    const std::uint32_t places = links_max - std::min(static_cast<std::uint32_t>(worker.kept.size()), links_max);
+    fill_links(vectors, slot, worker.kept, worker.candidates, places, worker.select);
     const std::vector<Candidate>& chosen = worker.select.chosen;
     made.reserve(made.size() + 1);  // so that the list cannot get lost on its way
     NeighborList* const list =
