@@ -8,6 +8,8 @@
 #include "engine/checkpoint.h"
 #include "engine/commit.h"
 #include "engine/indexer.h"
+#include "engine/limits.h"
+#include "os/thread_priority.h"
 
 namespace holdfast::engine {
 
@@ -84,6 +86,7 @@ void Background::one_turn(Work work) {
 }
 
 void Background::index_loop() {
+  os::step_aside();  // readers and writers first; backpressure keeps the growing tier short all the same
   while (!stopping()) {
     bool worked = false;
     one_turn([&](CollectionState& state) {
@@ -95,6 +98,7 @@ void Background::index_loop() {
 }
 
 void Background::checkpoint_loop() {
+  os::step_aside();
   while (!stopping()) {
     one_turn([](CollectionState& state) {
       if (!wants_checkpoint(state) || !state.write_error().ok()) return;
@@ -108,6 +112,7 @@ void Background::log_loop() {
   while (!stopping()) {
     one_turn([](CollectionState& state) {
       look_after_log(state);
+      enforce_limits(state);
       state.store.reclaimer().collect();
     });
     signals_->log.wait_for(log_period_);

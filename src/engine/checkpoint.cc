@@ -6,7 +6,9 @@
 //
 // Invariants
 //  K1. Ids, stamps, vectors, payloads and graph of an image belong to one view: slots below view.slot_end, deaths up to
-//      view.lsn, lists up to view.graph.epoch. There is nothing to reconcile between them.
+//      view.lsn, lists up to view.graph.epoch. There is nothing to reconcile between them. Rows that are neither
+//      visible in the view nor nodes of its graph may be in use again already: they are not looked at, and stand as
+//      free.
 //  K2. An extent is named again iff nothing in its range changed between the last image and this view.
 //  K3. Nothing is removed before the manifest that does without it is durable; log removal goes by the older of the two
 //      kept generations, so that a damaged newest image costs a longer replay, not data.
@@ -55,8 +57,9 @@ Status take_instant(CollectionState& state, Instant& instant) {
 /// Writes the extents of one image, chunk by chunk.
 class ImageWriter {
  public:
-  ImageWriter(CollectionState& state, const View& view, const CheckpointState& last, storage::Manifest& manifest)
-      : state_(state), view_(view), last_(last), manifest_(manifest) {
+  ImageWriter(CollectionState& state, const View& view, Slot graph_end, const CheckpointState& last,
+              storage::Manifest& manifest)
+      : state_(state), view_(view), graph_end_(graph_end), last_(last), manifest_(manifest) {
     for (const ExtentInfo& extent : last.manifest.extents) known_[{extent.kind, extent.first_slot}] = &extent;
   }
 
@@ -64,32 +67,62 @@ class ImageWriter {
     const Slot begin = chunk << kChunkBits;
     const Slot end = std::min<std::uint64_t>(std::uint64_t{begin} + kChunkSlots, view_.slot_end);
     const SlotTable& slots = state_.store.slots();
-    HF_TRY(put_extent(ExtentKind::ids, begin, end, false, [&](Bytes& out) -> Status {
-      slots.encode_ids(begin, end, out);
-      return {};
+    const bool assigned = slots.assigned_lsn(chunk) > last_.manifest.lsn;
+    const bool stamped = slots.changed_lsn(chunk) > last_.manifest.lsn;
+    kept_.clear();
+    HF_TRY(put_extent(ExtentKind::ids, begin, end, assigned, [&](storage::ExtentWriter& writer) -> Status {
+      slots.encode_ids(begin, end, kept(begin, end), buffer_);
+      return writer.append(buffer_);
     }));
-    HF_TRY(put_extent(ExtentKind::stamps, begin, end, slots.changed_lsn(chunk) > last_.manifest.lsn,
-                      [&](Bytes& out) -> Status {
-                        slots.encode_stamps(begin, end, view_.lsn, out);
-                        return {};
-                      }));
-    HF_TRY(put_vectors(begin, end));
-    HF_TRY(put_payloads(begin, end));
-    return write_lists(chunk, begin, std::min(end, view_.growing_begin));
+    HF_TRY(put_extent(ExtentKind::stamps, begin, end, stamped, [&](storage::ExtentWriter& writer) -> Status {
+      slots.encode_stamps(begin, end, kept(begin, end), view_.lsn, buffer_);
+      return writer.append(buffer_);
+    }));
+    HF_TRY(put_extent(ExtentKind::vectors, begin, end, assigned,
+                      [&](storage::ExtentWriter& writer) { return append_vectors(writer, begin, end); }));
+    HF_TRY(put_extent(ExtentKind::payloads, begin, end, assigned,
+                      [&](storage::ExtentWriter& writer) { return append_payloads(writer, begin, end); }));
+    HF_TRY(put_values(begin, end, assigned));
+    return put_lists(chunk, begin, std::min(end, graph_end_));
   }
 
  private:
-  Status write_lists(std::uint32_t chunk, Slot begin, Slot end) {
+  /// The rows that the image needs. What a pinned view shows or its graph names is not written by anybody.
+  const SlotTable::Kept& kept(Slot begin, Slot end) {
+    if (!kept_.empty()) return kept_;
+    kept_.resize(kChunkSlots);
+    for (Slot slot = begin; slot < end; ++slot) {
+      kept_[slot - begin] =
+          state_.store.slots().visible(slot, view_.lsn) || state_.store.graph().contains(slot, view_.graph.epoch);
+    }
+    return kept_;
+  }
+
+  Status put_lists(std::uint32_t chunk, Slot begin, Slot end) {
     if (end <= begin) return {};
     const index::Graph& graph = state_.store.graph();
     const bool changed = graph.changed_epoch(chunk) > last_.epoch;
-    HF_TRY(put_extent(ExtentKind::level0, begin, end, changed, [&](Bytes& out) -> Status {
-      graph.encode_level0(chunk, end, view_.graph.epoch, out);
-      return {};
+    HF_TRY(put_extent(ExtentKind::level0, begin, end, changed, [&](storage::ExtentWriter& writer) -> Status {
+      graph.encode_level0(chunk, end, view_.graph.epoch, buffer_);
+      return writer.append(buffer_);
     }));
-    return put_extent(ExtentKind::upper, begin, end, changed, [&](Bytes& out) -> Status {
-      graph.encode_upper(chunk, end, view_.graph.epoch, out);
+    return put_extent(ExtentKind::upper, begin, end, changed, [&](storage::ExtentWriter& writer) -> Status {
+      graph.encode_upper(chunk, end, view_.graph.epoch, buffer_);
+      return writer.append(buffer_);
+    });
+  }
+
+  /// Only for chunks that hold points with several vectors.
+  Status put_values(Slot begin, Slot end, bool assigned) {
+    const SlotTable& slots = state_.store.slots();
+    if (view_.values == view_.live) return {};
+    if (unchanged(ExtentKind::values, begin, end, assigned) == nullptr &&
+        !slots.has_values(begin, end, kept(begin, end))) {
       return {};
+    }
+    return put_extent(ExtentKind::values, begin, end, assigned, [&](storage::ExtentWriter& writer) -> Status {
+      slots.encode_values(begin, end, kept(begin, end), buffer_);
+      return writer.append(buffer_);
     });
   }
 
@@ -100,79 +133,83 @@ class ImageWriter {
     return found->second;
   }
 
-  [[nodiscard]] Result<std::unique_ptr<storage::ExtentWriter>> start(ExtentKind kind, Slot begin, Slot end) {
+  /// `write(writer)` appends the data; it may use buffer_.
+  template <class Write>
+  Status put_extent(ExtentKind kind, Slot begin, Slot end, bool changed, Write write) {
+    if (const ExtentInfo* same = unchanged(kind, begin, end, changed)) {
+      manifest_.extents.push_back(*same);
+      return {};
+    }
     ExtentInfo info;
     info.number = manifest_.next_extent++;
     info.kind = static_cast<std::uint8_t>(kind);
     info.first_slot = begin;
     info.slot_count = end - begin;
-    return storage::ExtentWriter::create(state_.fs, os::join(state_.directory, storage::kExtentDirectory), state_.uuid,
-                                         info);
-  }
-
-  template <class Encode>
-  Status put_extent(ExtentKind kind, Slot begin, Slot end, bool changed, Encode encode) {
-    if (const ExtentInfo* same = unchanged(kind, begin, end, changed)) {
-      manifest_.extents.push_back(*same);
-      return {};
-    }
+    HF_ASSIGN(const auto writer,
+              storage::ExtentWriter::create(state_.fs, os::join(state_.directory, storage::kExtentDirectory),
+                                            state_.uuid, info));
     buffer_.clear();
-    HF_TRY(encode(buffer_));
-    HF_ASSIGN(const auto writer, start(kind, begin, end));
-    HF_TRY(writer->append(buffer_));
-    HF_ASSIGN(const ExtentInfo info, writer->finish());
+    HF_TRY(write(*writer));
+    HF_ASSIGN(info, writer->finish());
     manifest_.extents.push_back(info);
     return {};
   }
 
-  Status put_vectors(Slot begin, Slot end) {
-    if (const ExtentInfo* same = unchanged(ExtentKind::vectors, begin, end, false)) {
-      manifest_.extents.push_back(*same);
-      return {};
-    }
+  /// Run by run: the rows of a chunk stand one after the other.
+  Status append_vectors(storage::ExtentWriter& writer, Slot begin, Slot end) {
     const index::VectorTable& vectors = state_.store.vectors();
-    HF_ASSIGN(const auto writer, start(ExtentKind::vectors, begin, end));
-    // Rows of a chunk stand one after the other.
-    HF_TRY(
-        writer->append(std::as_bytes(std::span(vectors.row(begin), (end - begin) * vectors.stride() / sizeof(float)))));
-    HF_ASSIGN(const ExtentInfo info, writer->finish());
-    manifest_.extents.push_back(info);
+    const SlotTable::Kept& keep = kept(begin, end);
+    HF_TRY(vectors.verify_rows(begin, end));  // damage must not get a new, right checksum
+    for (Slot run = begin; run < end;) {
+      const bool wanted = keep[run - begin];
+      Slot stop = run + 1;
+      while (stop < end && keep[stop - begin] == wanted) ++stop;
+      const std::size_t bytes = std::size_t{stop - run} * vectors.stride();
+      if (wanted) {
+        HF_TRY(writer.append(std::as_bytes(std::span(vectors.row(run), bytes / sizeof(float)))));
+      } else {
+        buffer_.assign(bytes, std::byte{0});
+        HF_TRY(writer.append(buffer_));
+      }
+      run = stop;
+    }
     return {};
   }
 
   /// Offsets first, then the texts one by one: a chunk of payloads may be larger than memory should be.
-  Status put_payloads(Slot begin, Slot end) {
-    if (const ExtentInfo* same = unchanged(ExtentKind::payloads, begin, end, false)) {
-      manifest_.extents.push_back(*same);
-      return {};
-    }
+  Status append_payloads(storage::ExtentWriter& writer, Slot begin, Slot end) {
     const SlotTable& slots = state_.store.slots();
-    buffer_.clear();
-    HF_TRY(slots.encode_payload_offsets(begin, end, view_.lsn, buffer_));
-    HF_ASSIGN(const auto writer, start(ExtentKind::payloads, begin, end));
-    HF_TRY(writer->append(buffer_));
+    const SlotTable::Kept& keep = kept(begin, end);
+    HF_TRY(slots.encode_payload_offsets(begin, end, keep, view_.lsn, buffer_));
+    HF_TRY(writer.append(buffer_));
     for (Slot slot = begin; slot < end; ++slot) {
-      if (slots.died(slot) <= view_.lsn) continue;
+      if (!keep[slot - begin] || slots.died(slot) <= view_.lsn) continue;
       HF_ASSIGN(const std::string_view text, slots.payload(slot));
-      HF_TRY(writer->append(std::as_bytes(std::span(text.data(), text.size()))));
+      HF_TRY(writer.append(std::as_bytes(std::span(text.data(), text.size()))));
     }
-    HF_ASSIGN(const ExtentInfo info, writer->finish());
-    manifest_.extents.push_back(info);
     return {};
   }
 
   CollectionState& state_;
   const View& view_;
+  const Slot graph_end_;
   const CheckpointState& last_;
   storage::Manifest& manifest_;
   std::map<std::pair<std::uint8_t, std::uint32_t>, const ExtentInfo*> known_;
+  SlotTable::Kept kept_;  ///< of the chunk in work; empty: not looked at yet
   Bytes buffer_;
 };
 
-Status write_image(CollectionState& state, const Instant& instant, const CheckpointState& last,
+/// Rows from here on are no nodes. Most rows at the end are nodes, unless much is waiting for the indexer.
+Slot find_graph_end(const CollectionState& state, const View& view) {
+  Slot end = view.slot_end;
+  while (end > 0 && !state.store.graph().contains(end - 1, view.graph.epoch)) --end;
+  return end;
+}
+
+Status write_image(CollectionState& state, const View& view, Slot graph_end, const CheckpointState& last,
                    storage::Manifest& manifest) {
-  const View& view = **instant.view;
-  ImageWriter writer(state, view, last, manifest);
+  ImageWriter writer(state, view, graph_end, last, manifest);
   const std::uint32_t chunks = (view.slot_end + kChunkSlots - 1) >> kChunkBits;
   for (std::uint32_t chunk = 0; chunk < chunks; ++chunk) HF_TRY(writer.write_chunk(chunk));
   // power fails here: extents that no manifest names; removed at the next open
@@ -220,8 +257,11 @@ Status no_memory() {
 Status write_generation(CollectionState& state, const Instant& instant, const CheckpointState& last,
                         storage::Manifest& next, bool& named) {
   try {
-    HF_TRY(write_image(state, instant, last, next));
-    ImageState image{state.name, state.config, **instant.view, *instant.markers};
+    const View& view = **instant.view;
+    const Slot graph_end = find_graph_end(state, view);
+    HF_TRY(write_image(state, view, graph_end, last, next));
+    const bool connected = state.connected_epoch.load(std::memory_order_relaxed) == view.graph.epoch;
+    ImageState image{state.name, state.config, view, graph_end, connected, *instant.markers};
     image.view.lsn = next.lsn;  // marks after the last batch change nothing
     next.state = encode_image_state(image);
     named = true;
@@ -231,12 +271,33 @@ Status write_generation(CollectionState& state, const Instant& instant, const Ch
   }
 }
 
-Status checkpoint_locked(CollectionState& state) HF_REQUIRES(state.checkpoint_mutex) {
+/// Whether the older generation keeps files that the newest does without.
+bool older_keeps_files(const CheckpointState& last) {
+  std::set<std::uint64_t> named;
+  for (const ExtentInfo& extent : last.manifest.extents) named.insert(extent.number);
+  return std::any_of(last.previous_extents.begin(), last.previous_extents.end(),
+                     [&](const ExtentInfo& extent) { return !named.contains(extent.number); });
+}
+
+/// Reads the newest image back. The older one may go only if this one is sound.
+Status read_back(CollectionState& state, const CheckpointState& last) {
+  const std::string directory = os::join(state.directory, storage::kExtentDirectory);
+  for (const ExtentInfo& info : last.manifest.extents) {
+    HF_ASSIGN(const auto extent, storage::Extent::open(state.fs, directory, state.uuid, info));
+    HF_TRY(extent->verify_all());
+  }
+  return {};
+}
+
+Status checkpoint_locked(CollectionState& state, IfUnchanged if_unchanged) HF_REQUIRES(state.checkpoint_mutex) {
   CheckpointState& last = state.checkpoint;
   Instant instant;
   HF_TRY(take_instant(state, instant));
   const View& view = **instant.view;
-  if (instant.log_end.lsn == last.manifest.lsn && view.graph.epoch == last.epoch) return {};
+  if (instant.log_end.lsn == last.manifest.lsn && view.graph.epoch == last.epoch) {
+    if (if_unchanged == IfUnchanged::nothing || !older_keeps_files(last)) return {};
+    HF_TRY(read_back(state, last));
+  }
 
   storage::Manifest next;
   next.generation = last.next_generation;
@@ -276,12 +337,12 @@ bool wants_checkpoint(const CollectionState& state) {
   return state.log_bytes() >= state.checkpoint_wanted_at.load(std::memory_order_relaxed);
 }
 
-Status checkpoint(CollectionState& state) {
+Status checkpoint(CollectionState& state, IfUnchanged if_unchanged) {
   MutexLock lock(state.checkpoint_mutex);
   const std::uint64_t interval = state.options.open.checkpoint_log_bytes;
   Status status;
   try {
-    status = checkpoint_locked(state);
+    status = checkpoint_locked(state, if_unchanged);
   } catch (const std::bad_alloc&) {
     status = no_memory();
   }
@@ -300,7 +361,7 @@ Status create_collection_files(os::FileSystem& fs, const std::string& directory,
   storage::Manifest manifest;
   manifest.generation = 1;
   manifest.collection = uuid;
-  manifest.state = encode_image_state({name, config, View{}, {}});
+  manifest.state = encode_image_state({name, config, View{}, 0, true, {}});
   HF_TRY(storage::write_manifest(fs, directory, manifest));
   return fs.sync_directory(os::parent(directory));
 }

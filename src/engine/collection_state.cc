@@ -36,13 +36,6 @@ void CollectionState::close_for_writing(const Status& why) {
   write_error_ = why;
 }
 
-Status CollectionState::verify_row(Slot slot) const {
-  const std::uint32_t chunk = slot >> kChunkBits;
-  if (chunk >= vector_extents.size() || vector_extents[chunk] == nullptr) return {};
-  const std::size_t stride = store.vectors().stride();
-  return vector_extents[chunk]->verify(std::uint64_t{slot % kChunkSlots} * stride, stride);
-}
-
 std::uint64_t CollectionState::log_bytes() const {
   const std::uint64_t written = log_bytes_at_open.load(std::memory_order_relaxed) + wal->stats().bytes;
   const std::uint64_t covered = log_bytes_at_checkpoint.load(std::memory_order_relaxed);

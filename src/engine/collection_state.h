@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@
 #include "engine/point_store.h"
 #include "engine/publish_signal.h"
 #include "engine/signals.h"
+#include "index/slot_set.h"
 #include "storage/manifest.h"
 #include "storage/wal_writer.h"
 
@@ -34,18 +36,38 @@ struct CheckpointState {
   std::uint64_t next_generation = 1;                  ///< above every manifest file that exists
 };
 
-/// A graph that was made but not published yet. Memory may be short just then; the next step of the indexer goes on
-/// here.
+/// A graph that was made but not published yet. Memory may be short just then; the next step of the graph mutator goes
+/// on here.
 struct PendingGraph {
   PendingGraph() = default;
   PendingGraph(PendingGraph&&) = default;
   PendingGraph& operator=(PendingGraph&&) = default;
-  ~PendingGraph();  ///< frees the lists that nobody took over
+  ~PendingGraph();  ///< frees what nobody took over
 
   index::GraphRoot root;
-  Slot growing_begin = 0;
+  Arrival growing_begin = 0;
   std::vector<index::NewNode> added;
+  std::uint64_t removed = 0;
   RetiredBatch retired{1};
+  RetiredSlotsBatch dead{1};    ///< rows that neither the graph nor the growing range names any more
+  bool moves_arrivals = false;  ///< growing_begin is beyond that of the view before
+};
+
+/// A vacuum under way: the dead nodes that it takes out of the graph, and how far it has come.
+struct VacuumPass {
+  index::SlotSet doomed;
+  Lsn lsn = 0;    ///< all of them died at this lsn or before
+  Slot next = 0;  ///< rows below do not link to a doomed one any more
+  Slot end = 0;   ///< rows that existed at the start; later ones never linked to one
+};
+
+/// What the graph mutator knows between its steps.
+struct MutatorState {
+  std::optional<PendingGraph> pending;
+  std::optional<VacuumPass> vacuum;
+  std::uint64_t changed_nodes = 0;                   ///< added or removed since then
+  bool vacuum_next = false;                          ///< indexing and vacuum take turns
+  std::chrono::steady_clock::time_point busy_since;  ///< of the batch in work; zero while nothing is growing
 };
 
 class CollectionState {
@@ -76,7 +98,19 @@ class CollectionState {
 
   // --- graph mutator ---
   Mutex graph_mutex;
-  std::optional<PendingGraph> pending_graph HF_GUARDED_BY(graph_mutex);
+  MutatorState mutator HF_GUARDED_BY(graph_mutex);
+  /// Every living node can be reached as of this epoch. Written by the graph mutator; relaxed: compared with the epoch
+  /// of a view, which orders nothing by it.
+  std::atomic<GraphEpoch> connected_epoch{0};
+  std::atomic<std::uint64_t> vacuumed_slots{0};  ///< a meter: relaxed
+  std::atomic<std::uint64_t> index_rate{0};  ///< points per second that the graph takes lately; 0: unknown (relaxed)
+  // --- backpressure (backpressure.h) ---
+  std::atomic<std::int64_t> write_turn_us{
+      0};  ///< when the next slowed-down write may come (relaxed: a number, no data)
+  std::atomic<std::uint64_t> writer_stalls{0};  ///< meters: relaxed
+  std::atomic<std::uint64_t> writer_stall_us{0};
+  Mutex stall_mutex;
+  CondVar stall;  ///< never notified: waited on for time to pass
   Mutex indexed_mutex;
   CondVar indexed;  ///< the graph or `index_error` changed
   Status index_error HF_GUARDED_BY(indexed_mutex);
@@ -92,13 +126,7 @@ class CollectionState {
   std::atomic<Lsn> checkpoint_lsn{0};                     ///< for meters: relaxed
   std::atomic<std::uint64_t> checkpoint_generation{0};    ///< for meters: relaxed
 
-  /// Per chunk the extent that its vectors are mapped from, or null. Written by recovery, before readers exist.
-  std::vector<std::shared_ptr<const storage::Extent>> vector_extents;
-
   RecoveryReport report;  ///< written before the collection is handed out
-
-  /// Checks the mapped pages that hold the vector of `slot`, once each. data_damaged names file and offset.
-  Status verify_row(Slot slot) const;
 
   /// ok, `closed`, or why the collection is read-only.
   [[nodiscard]] Status write_error() const HF_EXCLUDES(error_mutex_);

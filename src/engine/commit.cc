@@ -15,7 +15,9 @@
 #include <new>
 
 #include "base/try.h"
+#include "engine/backpressure.h"
 #include "engine/commit_writer.h"
+#include "engine/limits.h"
 #include "engine/validate.h"
 
 namespace holdfast::engine {
@@ -85,6 +87,7 @@ void commit_group(CollectionState& state, std::span<CommitRequest* const> group)
     state.poison(cause);
     return fail_all(staged, unknown_outcome(cause));
   }
+  state.published.notify_all();
   for (CommitRequest* request : staged) request->status = Status();
   state.acknowledged.fetch_add(staged.size(), std::memory_order_relaxed);
 }
@@ -127,8 +130,10 @@ Result<WriteReceipt> write(CollectionState& state, const WriteBatch& batch, cons
     if (!operations.ok()) return Status(StatusCode::internal, std::string(operations.status().message()));
     request.operations = std::move(operations).value();
     request.wants_sync = durability == Durability::sync;
+    if (state.options.background && !options.bulk) hold_back(state, request.operations.size());
     state.queue.submit(request, [&](std::span<CommitRequest* const> group) { work_on_group(state, group); });
     if (!request.status.ok()) return request.status;
+    enforce_limits(state);
     notify_background(state, durability);
     return request.receipt;
   } catch (const std::bad_alloc&) {

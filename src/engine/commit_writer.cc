@@ -6,38 +6,75 @@
 
 namespace holdfast::engine {
 
+namespace {
+
+/// Rows that a commit moves on their way to reuse: what it kills itself, and some more to catch up.
+constexpr std::size_t kRecycledPerCommit = 4'096;
+
+}  // namespace
+
 CommitWriter::CommitWriter(PointStore& store) : store_(store), scratch_(store.vectors_.dimension()) {
   // Pinned: the graph mutator may supersede the current view at any moment.
   const Pin view(store.pins_);
   lsn_ = view->lsn;
-  slot_end_ = staged_end_ = view->slot_end;
+  slot_end_ = view->slot_end;
+  growing_end_ = view->growing_end;
   live_ = view->live;
+  values_ = view->values;
+  store_.free_slots_.wake(store_.reclaimer_.oldest_lsn());
+}
+
+CommitWriter::~CommitWriter() {
+  for (; taken_used_ < taken_.size(); ++taken_used_) store_.free_slots_.give(taken_[taken_used_]);  // had room there
 }
 
 Status CommitWriter::stage(const std::vector<PreparedOperation>& batch) {
   try {
-    const auto upserts =
-        static_cast<std::uint64_t>(std::count_if(batch.begin(), batch.end(), [](const PreparedOperation& operation) {
-          return operation.kind == WriteBatch::Kind::upsert;
-        }));
-    if (staged_end_ + upserts > kMaxSlots) {
-      return {StatusCode::resource_exhausted, "the collection is full: it holds 2^31 rows, dead ones included"};
+    std::uint64_t rows = 0, upserts = 0;
+    for (const PreparedOperation& operation : batch) {
+      if (operation.kind != WriteBatch::Kind::upsert) continue;
+      ++upserts;
+      rows += operation.values;
     }
-    const Slot end = staged_end_ + static_cast<Slot>(upserts);
-    if (Status status = store_.slots_.reserve(end); !status.ok()) return status;
-    if (Status status = store_.vectors_.reserve(end); !status.ok()) return status;
-    if (Status status = store_.graph_.reserve(end); !status.ok()) return status;
-    reserve_ids(staged_end_ - slot_end_ + upserts);
+    reserve_ids(staged_ids_ + upserts);
     if (deaths_.capacity() < staged_kills_ + batch.size()) {
       deaths_.reserve(std::max<std::size_t>(staged_kills_ + batch.size(), 2 * deaths_.capacity()));
     }
     if (Status status = stage_markers(batch); !status.ok()) return status;
+    if (Status status = take_rows(rows); !status.ok()) return status;
     staged_kills_ += batch.size();
-    staged_end_ = end;
+    staged_ids_ += upserts;
+    pending_rows_ += rows;
     return {};
   } catch (const std::bad_alloc&) {
     return {StatusCode::resource_exhausted, "not enough memory for the batch; nothing was written"};
   }
+}
+
+/// Free rows first, then new ones at the end. What was taken before an error stays for the next batch.
+Status CommitWriter::take_rows(std::uint64_t rows) {
+  const std::uint64_t wanted = pending_rows_ + rows;
+  if (Status status = store_.arrivals_.reserve(growing_end_ + wanted); !status.ok()) return status;
+  if (taken_used_ == taken_.size()) {
+    taken_.clear();
+    taken_used_ = 0;
+  }
+  std::uint64_t available = taken_.size() - taken_used_;
+  taken_.reserve(taken_.size() +
+                 std::min<std::uint64_t>(wanted - std::min(wanted, available), store_.free_slots_.free()));
+  for (Slot slot = kNoSlot; available < wanted && (slot = store_.free_slots_.take()) != kNoSlot;) {
+    // A row of a mapped chunk is overwritten in place: what else stands in its page must have been checked before.
+    if (!store_.vectors_.prepare_row(slot).ok()) continue;  // damaged: the row is left alone for good
+    taken_.push_back(slot);
+    ++available;
+  }
+  const std::uint64_t end = slot_end_ + (wanted - std::min(wanted, available));
+  if (end > kMaxSlots) {
+    return {StatusCode::resource_exhausted, "the collection is full: it holds 2^31 rows, dead ones included"};
+  }
+  if (Status status = store_.slots_.reserve(static_cast<Slot>(end)); !status.ok()) return status;
+  if (Status status = store_.vectors_.reserve(static_cast<Slot>(end)); !status.ok()) return status;
+  return store_.graph_.reserve(static_cast<Slot>(end));
 }
 
 void CommitWriter::reserve_ids(std::uint64_t more) {
@@ -89,36 +126,73 @@ Applied CommitWriter::apply(Lsn lsn, std::vector<PreparedOperation>& batch) noex
 }
 
 void CommitWriter::upsert(Lsn lsn, PreparedOperation& operation, Applied& applied) noexcept {
-  const Slot slot = slot_end_++;
-  const Slot previous = store_.ids_.find(operation.id);
-  std::memcpy(scratch_.data(), operation.vectors.data(), operation.vectors.size());
-  store_.vectors_.assign(slot, scratch_);
-  store_.slots_.assign(slot, operation.id, lsn, previous, std::move(operation.payload));
+  SlotTable::Row head{operation.id, lsn, {}, true, std::move(operation.payload)};
+  const Slot old = store_.ids_.find(operation.id);
+  const bool replaces = old != kNoSlot && store_.slots_.died(old) == kNeverDied;
+  if (old != kNoSlot) head.previous = {old, replaces ? lsn : store_.slots_.died(old)};
+  const Slot slot = write_row(operation, 0, std::move(head));
+  Slot last = slot;
+  for (std::uint32_t value = 1; value < operation.values; ++value) {
+    const Slot next = write_row(operation, value, {operation.id, lsn, {}, false, nullptr});
+    store_.slots_.append_value(last, next);
+    last = next;
+  }
   store_.ids_.insert(slot);
-  if (previous != kNoSlot && store_.slots_.died(previous) == kNeverDied) {
-    kill(previous, lsn);
+  if (replaces) {
+    kill(old, lsn);
   } else {
     ++live_;
   }
+  values_ += operation.values;
   ++applied.upserted;
+  --staged_ids_;
 }
 
-void CommitWriter::kill(Slot slot, Lsn lsn) noexcept {
-  store_.slots_.kill(slot, lsn);
-  deaths_.push_back({slot, lsn});  // has room: stage()
+Slot CommitWriter::write_row(const PreparedOperation& operation, std::uint32_t value, SlotTable::Row row) noexcept {
+  const Slot slot = next_slot();
+  const std::size_t bytes = scratch_.size() * sizeof(float);
+  std::memcpy(scratch_.data(), operation.vectors.data() + value * bytes, bytes);
+  store_.vectors_.assign(slot, scratch_);
+  store_.slots_.assign(slot, std::move(row));
+  store_.arrivals_.set(growing_end_++, slot);
+  return slot;
+}
+
+Slot CommitWriter::next_slot() noexcept {
+  --pending_rows_;
+  return taken_used_ < taken_.size() ? taken_[taken_used_++] : slot_end_++;
+}
+
+void CommitWriter::kill(Slot head, Lsn lsn) noexcept {
+  for (Slot slot = head; slot != kNoSlot; slot = store_.slots_.next_value(slot)) {
+    store_.slots_.kill(slot, lsn);
+    --values_;
+  }
+  deaths_.push_back({head, lsn});  // has room: stage()
+}
+
+/// Moves dead rows on towards reuse. Before the view of `lsn_` is published: later ones do not find their entries.
+void CommitWriter::recycle() noexcept {
+  store_.free_slots_.lay_to_rest(lsn_, kRecycledPerCommit + deaths_.size(),
+                                 [this](Slot slot) { store_.ids_.erase(slot); });
 }
 
 void CommitWriter::publish() {
+  recycle();
   {
     MutexLock lock(store_.publish_mutex_);
     View next = *store_.pins_.current();
-    const Slot in_graph = next.growing_begin;
     next.lsn = lsn_;
     next.slot_end = slot_end_;
+    next.growing_end = growing_end_;
     next.live = live_;
-    // A slot that was dead when the graph passed it is no node; these died only now, so they are nodes.
-    next.dead_in_graph += static_cast<std::uint64_t>(
-        std::count_if(deaths_.begin(), deaths_.end(), [&](const Death& death) { return death.slot < in_graph; }));
+    next.values = values_;
+    // A row that was dead when the graph passed it is no node; these died only now.
+    for (const Death& death : deaths_) {
+      for (Slot slot = death.slot; slot != kNoSlot; slot = store_.slots_.next_value(slot)) {
+        next.dead_in_graph += store_.graph_.contains(slot, next.graph.epoch) ? 1 : 0;
+      }
+    }
     std::shared_ptr<const Markers> markers;
     if (markers_) markers = std::make_shared<const Markers>(*markers_);
     store_.publish(next);
@@ -127,7 +201,7 @@ void CommitWriter::publish() {
   try {
     for (const Death& death : deaths_) store_.reclaimer_.retire_payloads({&death.slot, 1}, death.lsn);
   } catch (const std::bad_alloc&) {
-    // The payloads that are not in the queue now stay in memory until the store goes.
+    // The payloads that are not in the queue now go when their rows are used again.
   }
   deaths_.clear();
   markers_.reset();

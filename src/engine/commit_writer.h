@@ -24,6 +24,9 @@ struct Applied {
 class CommitWriter {
  public:
   explicit CommitWriter(PointStore& store);
+  ~CommitWriter();  ///< gives back the rows that were taken and not used
+  CommitWriter(const CommitWriter&) = delete;
+  CommitWriter& operator=(const CommitWriter&) = delete;
 
   /// Takes memory for the batch. resource_exhausted: the batch cannot be applied; others can.
   /// Every batch that was staged must be applied, in order, or the writer dropped before anything is applied.
@@ -36,21 +39,31 @@ class CommitWriter {
 
  private:
   void upsert(Lsn lsn, PreparedOperation& operation, Applied& applied) noexcept;
+  [[nodiscard]] Slot write_row(const PreparedOperation& operation, std::uint32_t value, SlotTable::Row row) noexcept;
+  /// All rows of the point whose head is `slot`.
   void kill(Slot slot, Lsn lsn) noexcept;
+  [[nodiscard]] Slot next_slot() noexcept;
+  Status take_rows(std::uint64_t rows);
   void reserve_ids(std::uint64_t more);
   Status stage_markers(const std::vector<PreparedOperation>& batch);
+  void recycle() noexcept;
 
   PointStore& store_;
   Lsn lsn_ = 0;  // of the last batch applied
   Slot slot_end_ = 0;
-  Slot staged_end_ = 0;  // slot_end_ once every staged batch is applied
+  Arrival growing_end_ = 0;
   std::uint64_t live_ = 0;
-  std::uint64_t staged_kills_ = 0;
+  std::uint64_t values_ = 0;
+  std::uint64_t pending_rows_ = 0;  // staged and not applied
+  std::uint64_t staged_ids_ = 0;    // upserts, staged and not applied
+  std::vector<Slot> taken_;         // free rows for the staged batches, in order of use
+  std::size_t taken_used_ = 0;
   struct Death {
     Slot slot;
     Lsn lsn;
   };
-  std::vector<Death> deaths_;         // capacity is reserved by stage()
+  std::vector<Death> deaths_;  // heads; capacity is reserved by stage()
+  std::uint64_t staged_kills_ = 0;
   std::unique_ptr<Markers> markers_;  // the next markers, if a batch sets any
   std::vector<float> scratch_;
 };

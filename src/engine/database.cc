@@ -143,9 +143,12 @@ std::optional<std::string> Collection::marker(std::string_view key) const {
 Status Collection::flush() {
   return guarded<Status>([&] { return engine::flush(*state_); });
 }
-Status Collection::checkpoint() { return engine::checkpoint(*state_); }
+Status Collection::checkpoint() { return engine::checkpoint(*state_, engine::IfUnchanged::let_go_of_older); }
 Status Collection::wait_until_indexed() {
   return guarded<Status>([&] { return engine::wait_until_indexed(*state_); });
+}
+Status Collection::vacuum() {
+  return guarded<Status>([&] { return engine::vacuum(*state_); });
 }
 CollectionStats Collection::stats() const { return engine::collect_stats(*state_); }
 const RecoveryReport& Collection::recovery_report() const noexcept { return state_->report; }

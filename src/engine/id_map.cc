@@ -1,5 +1,6 @@
 #include "engine/id_map.h"
 
+#include <algorithm>
 #include <bit>
 #include <functional>
 
@@ -8,6 +9,7 @@ namespace holdfast::engine {
 namespace {
 
 constexpr std::uint64_t kSmallest = 64;
+constexpr Slot kErased = kNoSlot - 1;  ///< beyond kMaxSlots: no slot
 
 std::unique_ptr<IdMap::Table> make_table(std::uint64_t entries) {
   auto table = std::make_unique<IdMap::Table>();
@@ -29,27 +31,30 @@ Slot IdMap::find(PointId id) const noexcept {
   const Table& table = *table_.load(std::memory_order_acquire);  // pairs with reserve()
   for (std::uint64_t i = home(id, table);; i = (i + 1) & table.mask) {
     const Slot slot = table.entries[i].load(std::memory_order_acquire);  // pairs with insert()
-    if (slot == kNoSlot || slots_.id(slot) == id) return slot;
+    if (slot == kNoSlot) return kNoSlot;
+    if (slot != kErased && slots_.id(slot) == id) return slot;
   }
 }
 
 bool IdMap::must_grow(std::uint64_t more) const noexcept {
   // Relaxed: only the committer writes either.
-  return (size_.load(std::memory_order_relaxed) + more) * 2 > table_.load(std::memory_order_relaxed)->mask + 1;
+  const std::uint64_t used = size_.load(std::memory_order_relaxed) + erased_;
+  return (used + more) * 2 > table_.load(std::memory_order_relaxed)->mask + 1;
 }
 
 std::unique_ptr<IdMap::Table> IdMap::reserve(std::uint64_t more) {
   if (!must_grow(more)) return nullptr;
   Table* old = table_.load(std::memory_order_relaxed);
   const std::uint64_t wanted = size_.load(std::memory_order_relaxed) + more;
-  auto bigger = make_table(std::bit_ceil(wanted * 2));
+  auto bigger = make_table(std::max(kSmallest, std::bit_ceil(wanted * 2 + wanted / 4)));  // a margin for erased places
   for (std::uint64_t i = 0; i <= old->mask; ++i) {
     const Slot slot = old->entries[i].load(std::memory_order_relaxed);
-    if (slot == kNoSlot) continue;
+    if (slot == kNoSlot || slot == kErased) continue;
     std::uint64_t j = home(slots_.id(slot), *bigger);
     while (bigger->entries[j].load(std::memory_order_relaxed) != kNoSlot) j = (j + 1) & bigger->mask;
     bigger->entries[j].store(slot, std::memory_order_relaxed);
   }
+  erased_ = 0;
   table_.store(bigger.release(), std::memory_order_release);  // pairs with find()
   return std::unique_ptr<Table>(old);
 }
@@ -57,12 +62,40 @@ std::unique_ptr<IdMap::Table> IdMap::reserve(std::uint64_t more) {
 Slot IdMap::insert(Slot slot) noexcept {
   Table& table = *table_.load(std::memory_order_relaxed);
   const PointId id = slots_.id(slot);
+  std::atomic<Slot>* place = nullptr;  // the first erased one
+  for (std::uint64_t i = home(id, table);; i = (i + 1) & table.mask) {
+    std::atomic<Slot>& entry = table.entries[i];
+    const Slot found = entry.load(std::memory_order_relaxed);
+    if (found == kErased) {
+      if (place == nullptr) place = &entry;
+      continue;
+    }
+    if (found != kNoSlot && !(slots_.id(found) == id)) continue;
+    if (found != kNoSlot) {
+      entry.store(slot, std::memory_order_release);  // pairs with find()
+      return found;
+    }
+    if (place != nullptr) --erased_;
+    (place == nullptr ? entry : *place).store(slot, std::memory_order_release);  // pairs with find()
+    size_.fetch_add(1, std::memory_order_relaxed);
+    return kNoSlot;
+  }
+}
+
+void IdMap::erase(Slot slot) noexcept {
+  Table& table = *table_.load(std::memory_order_relaxed);
+  const PointId id = slots_.id(slot);
   for (std::uint64_t i = home(id, table);; i = (i + 1) & table.mask) {
     const Slot found = table.entries[i].load(std::memory_order_relaxed);
-    if (found != kNoSlot && !(slots_.id(found) == id)) continue;
-    table.entries[i].store(slot, std::memory_order_release);  // pairs with find()
-    if (found == kNoSlot) size_.fetch_add(1, std::memory_order_relaxed);
-    return found;
+    if (found == kNoSlot) return;
+    if (found == kErased) continue;
+    if (found == slot) {
+      table.entries[i].store(kErased, std::memory_order_release);  // pairs with find()
+      size_.fetch_sub(1, std::memory_order_relaxed);
+      ++erased_;
+      return;
+    }
+    if (slots_.id(found) == id) return;  // a newer version
   }
 }
 

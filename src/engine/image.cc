@@ -6,16 +6,19 @@ namespace holdfast::engine {
 
 namespace {
 
-constexpr std::uint32_t kStateVersion = 1;
+// Version 1 knew no reuse of rows: rows below its `growing_begin`, which stood where graph_end stands, were nodes or
+// dead for ever, and points had one vector.
+constexpr std::uint32_t kStateVersion = 2;
 
 Status damaged(const char* what) { return {StatusCode::data_damaged, std::string("manifest: ") + what}; }
 
-bool plausible(const View& view) {
+bool plausible(const ImageState& state) {
+  const View& view = state.view;
   const bool empty = view.graph.levels == 0;
-  return view.slot_end <= kMaxSlots && view.growing_begin <= view.slot_end && view.live <= view.slot_end &&
-         view.dead_in_graph <= view.graph.nodes && view.graph.nodes <= view.growing_begin &&
-         view.graph.levels <= index::kMaxLevels && empty == (view.graph.nodes == 0) &&
-         (empty ? view.graph.entry == kNoSlot : view.graph.entry < view.growing_begin);
+  return view.slot_end <= kMaxSlots && state.graph_end <= view.slot_end && view.live <= view.values &&
+         view.values <= view.slot_end && view.dead_in_graph <= view.graph.nodes &&
+         view.graph.nodes <= state.graph_end && view.graph.levels <= index::kMaxLevels &&
+         empty == (view.graph.nodes == 0) && (empty ? view.graph.entry == kNoSlot : view.graph.entry < state.graph_end);
 }
 
 }  // namespace
@@ -28,6 +31,7 @@ const char* to_string(ExtentKind kind) noexcept {
     case ExtentKind::level0: return "level0";
     case ExtentKind::upper: return "upper";
     case ExtentKind::payloads: return "payloads";
+    case ExtentKind::values: return "values";
   }
   return "unknown";
 }
@@ -43,13 +47,15 @@ Bytes encode_image_state(const ImageState& state) {
   put(out, state.config.m);
   put(out, state.config.ef_construction);
   put(out, state.view.slot_end);
-  put(out, state.view.growing_begin);
+  put(out, state.graph_end);
   put(out, state.view.live);
   put(out, state.view.dead_in_graph);
   put(out, state.view.graph.epoch);
   put(out, state.view.graph.entry);
   put(out, state.view.graph.levels);
   put(out, state.view.graph.nodes);
+  put(out, state.view.values);
+  put(out, static_cast<std::uint8_t>(state.connected ? 1 : 0));
   put(out, static_cast<std::uint32_t>(state.markers.size()));
   for (const auto& [key, value] : state.markers) {
     put_string(out, key);
@@ -66,17 +72,24 @@ Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn) {
   if (!reader.get(version)) return damaged("the engine's state is cut short");
   if (version > kStateVersion) {
     return Status(StatusCode::unsupported_format, "the collection's state has version " + std::to_string(version) +
-                                                      ", this build reads up to 1; use a newer Holdfast");
+                                                      ", this build reads up to " + std::to_string(kStateVersion) +
+                                                      "; use a newer Holdfast");
   }
   View& view = state.view;
   if (!reader.get_string(name) || !reader.get(fields) || fields != 1 || !reader.get_string(field) ||
       !reader.get(state.config.dimension) || !reader.get(metric) || !reader.get(state.config.m) ||
-      !reader.get(state.config.ef_construction) || !reader.get(view.slot_end) || !reader.get(view.growing_begin) ||
+      !reader.get(state.config.ef_construction) || !reader.get(view.slot_end) || !reader.get(state.graph_end) ||
       !reader.get(view.live) || !reader.get(view.dead_in_graph) || !reader.get(view.graph.epoch) ||
-      !reader.get(view.graph.entry) || !reader.get(view.graph.levels) || !reader.get(view.graph.nodes) ||
-      !reader.get(markers) || markers > kMaxMarkers) {
+      !reader.get(view.graph.entry) || !reader.get(view.graph.levels) || !reader.get(view.graph.nodes)) {
     return damaged("the engine's state does not decode");
   }
+  view.values = view.live;
+  std::uint8_t connected = 0;
+  if (version > 1 && (!reader.get(view.values) || !reader.get(connected) || connected > 1)) {
+    return damaged("the engine's state does not decode");
+  }
+  state.connected = connected != 0;
+  if (!reader.get(markers) || markers > kMaxMarkers) return damaged("the engine's state does not decode");
   for (std::uint32_t i = 0; i < markers; ++i) {
     std::string_view key, value;
     if (!reader.get_string(key) || !reader.get_string(value)) return damaged("markers do not decode");
@@ -86,7 +99,7 @@ Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn) {
   if (metric > static_cast<std::uint32_t>(Metric::cosine)) return damaged("unknown metric");
   state.config.metric = static_cast<Metric>(metric);
   view.lsn = lsn;
-  if (reader.remaining() != 0 || !validate_config(state.config).ok() || !plausible(view)) {
+  if (reader.remaining() != 0 || !validate_config(state.config).ok() || !plausible(state)) {
     return damaged("the engine's state contradicts itself");
   }
   return state;

@@ -13,17 +13,21 @@ enum class ExtentKind : std::uint8_t {
   ids = 1,       ///< 16 bytes per slot (high, low), then one byte per slot (kind of id)
   stamps = 2,    ///< per slot: u64 born, u64 died
   vectors = 3,   ///< rows of VectorTable
-  level0 = 4,    ///< rows of Graph::encode_level0, slots below growing_begin only
+  level0 = 4,    ///< rows of Graph::encode_level0, slots below graph_end only
   upper = 5,     ///< Graph::encode_upper
   payloads = 6,  ///< u64 offset per slot and one more, then the bytes
+  values = 7,    ///< u32 next value per slot, then one byte per slot; only chunks with points of several vectors
 };
+inline constexpr std::uint8_t kExtentKinds = 7;
 [[nodiscard]] const char* to_string(ExtentKind kind) noexcept;
 
 /// The engine's part of a manifest.
 struct ImageState {
   std::string name;
   CollectionConfig config;
-  View view;  ///< lsn is the manifest's
+  View view;               ///< lsn is the manifest's; the growing range is found when it is loaded
+  Slot graph_end = 0;      ///< rows from here on are no nodes
+  bool connected = false;  ///< every living node can be reached (index/hnsw_connect.h)
   Markers markers;
 };
 

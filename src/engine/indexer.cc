@@ -1,6 +1,7 @@
 #include "engine/indexer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <new>
 #include <optional>
@@ -8,64 +9,141 @@
 #include <utility>
 
 #include "base/try.h"
+#include "engine/alive.h"
+#include "engine/vacuum.h"
 
 namespace holdfast::engine {
 
 namespace {
 
-unsigned worker_count(const CollectionState& state) {
-  const unsigned wanted = state.options.open.indexing_threads;
-  return wanted != 0 ? wanted : std::max(1u, std::thread::hardware_concurrency());
-}
+using Clock = std::chrono::steady_clock;
 
-/// Takes points that are visible in `view` from the head of the growing tier. Returns the slot after the last one seen.
-/// Rows that are dead already stay out of the graph: older views have them in their own growing range.
-Slot choose_batch(const CollectionState& state, const View& view, std::vector<index::NewNode>& nodes) {
-  const std::size_t wanted =
-      index::GraphWriter::batch_size(view.graph.nodes, std::size_t{view.slot_end} - view.growing_begin);
-  nodes.reserve(wanted);
-  Slot slot = view.growing_begin;
-  for (; slot < view.slot_end && nodes.size() < wanted; ++slot) {
-    if (state.store.slots().died(slot) <= view.lsn) continue;
-    nodes.push_back({slot, level_of(state.store.slots().id(slot), state.config.m)});
+/// Takes points that are visible in `view` from the begin of the growing range. Rows that are dead already stay out of
+/// the graph: older views have them in their own growing range.
+void choose_batch(const CollectionState& state, const View& view, PendingGraph& made) {
+  const std::size_t waiting = view.growing_end - view.growing_begin;
+  const std::size_t wanted = index::GraphWriter::batch_size(view.graph.nodes, waiting);
+  made.added.reserve(wanted);
+  RetiredSlots& dead = made.dead.front();
+  const SlotTable& slots = state.store.slots();
+  Arrival position = view.growing_begin;
+  for (; position < view.growing_end && made.added.size() < wanted; ++position) {
+    const Slot slot = state.store.arrivals().at(position);
+    if (slots.died(slot) <= view.lsn) {
+      dead.slots.push_back(slot);
+    } else {
+      made.added.push_back({slot, level_of(slots, slot, state.config.m)});
+    }
   }
-  return slot;
+  made.growing_begin = position;
+  made.moves_arrivals = true;
 }
 
-/// Makes the graph of the next batch; nothing if there is nothing to do. Whoever gets it must publish it: the lists are
-/// in place, and the next batch would build on them.
-Result<std::optional<PendingGraph>> make_graph(CollectionState& state) {
-  const Pin view(state.store.pins());
-  if (view->growing_begin == view->slot_end) return std::optional<PendingGraph>();
-  std::optional<PendingGraph> made(std::in_place);
-  made->growing_begin = choose_batch(state, *view, made->added);
-  made->root = view->graph;
-  if (!made->added.empty()) {
+/// The graph with the next batch of the growing tier.
+Status index_batch(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
+  PendingGraph made;
+  choose_batch(state, view, made);
+  made.root = view.graph;
+  if (made.added.empty()) {
+    ++made.root.epoch;  // rows that died before they got into the graph wait for older views by it
+  } else {
+    const AliveIn alive(state.store.slots(), view.lsn);
     index::GraphWriter writer = state.store.graph_writer();
-    HF_ASSIGN(made->root, writer.insert(view->graph, made->added, worker_count(state), made->retired.front()));
+    HF_ASSIGN(made.root,
+              writer.insert(view.graph, made.added, alive.visibility(), worker_count(state), made.retired.front()));
   }
-  return made;
+  made.dead.front().lsn = view.lsn;
+  made.dead.front().epoch = made.root.epoch;
+  state.mutator.changed_nodes += made.added.size();
+  state.mutator.pending = std::move(made);
+  return {};
 }
 
-Result<bool> index_batch(CollectionState& state) HF_REQUIRES(state.graph_mutex) {
-  if (!state.pending_graph) {
-    HF_ASSIGN(state.pending_graph, make_graph(state));
+/// Links in what the last steps left out of reach.
+Status connect(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
+  PendingGraph made;
+  made.growing_begin = view.growing_begin;
+  const AliveIn alive(state.store.slots(), view.lsn);
+  index::GraphWriter writer = state.store.graph_writer();
+  HF_ASSIGN(made.root, writer.connect(view.graph, view.slot_end, alive.visibility(), made.retired.front()));
+  state.mutator.changed_nodes = 0;
+  state.connected_epoch.store(made.root.epoch, std::memory_order_relaxed);
+  if (made.root.epoch != view.graph.epoch) state.mutator.pending = std::move(made);
+  return {};
+}
+
+bool is_connected(const CollectionState& state, const View& view) {
+  return state.connected_epoch.load(std::memory_order_relaxed) == view.graph.epoch;
+}
+
+/// In the background the search for unreachable nodes, which looks at all of them, comes when the growing tier is empty
+/// and one node of a hundred is new or gone; wait_until_indexed() asks for it at once.
+bool wants_connect(const CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
+  return !is_connected(state, view) && state.mutator.changed_nodes >= view.graph.nodes / 100;
+}
+
+enum class Job { none, index, vacuum, connect };
+
+Job next_job(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
+  const bool growing = view.growing_begin != view.growing_end;
+  const bool dead = wants_vacuum(state, view);
+  if (growing && dead) {
+    state.mutator.vacuum_next = !state.mutator.vacuum_next;
+    return state.mutator.vacuum_next ? Job::vacuum : Job::index;
   }
-  if (!state.pending_graph) return false;
-  PendingGraph& made = *state.pending_graph;
-  state.store.publish_graph(made.root, made.growing_begin, made.added);  // bad_alloc: it stays pending
-  state.store.reclaimer().retire_lists(std::exchange(made.retired, {}));
-  state.pending_graph.reset();
+  if (growing) return Job::index;
+  if (dead) return Job::vacuum;
+  return wants_connect(state, view) ? Job::connect : Job::none;
+}
+
+Status do_job(CollectionState& state, const View& view, Job job) HF_REQUIRES(state.graph_mutex) {
+  switch (job) {
+    case Job::index: return index_batch(state, view);
+    case Job::vacuum: begin_vacuum(state, view); return vacuum_piece(state, view);
+    case Job::connect: return connect(state, view);
+    case Job::none: return {};
+  }
+  return {};
+}
+
+/// Smoothed over some ten batches, whatever else the graph mutator does in between.
+void measure_rate(CollectionState& state, Clock::time_point now, std::uint64_t points, bool more)
+    HF_REQUIRES(state.graph_mutex) {
+  MutatorState& mutator = state.mutator;
+  if (points > 0 && mutator.busy_since != Clock::time_point()) {
+    const double seconds = std::chrono::duration<double>(now - mutator.busy_since).count();
+    const double rate = static_cast<double>(points) / std::max(seconds, 1e-6);
+    const auto old = static_cast<double>(state.index_rate.load(std::memory_order_relaxed));
+    state.index_rate.store(static_cast<std::uint64_t>(old == 0 ? rate : old + (rate - old) / 8) + 1,
+                           std::memory_order_relaxed);
+  }
+  if (points > 0 || !more) mutator.busy_since = more ? now : Clock::time_point();
+}
+
+Result<bool> step(CollectionState& state, Job forced = Job::none) HF_EXCLUDES(state.graph_mutex) {
+  MutexLock lock(state.graph_mutex);
+  if (state.mutator.pending) {
+    publish_pending(state);
+    return true;
+  }
+  const Pin view(state.store.pins());
+  const Job job = forced == Job::none ? next_job(state, *view) : forced;
+  if (job == Job::none) {
+    measure_rate(state, Clock::now(), 0, false);
+    return false;
+  }
+  if (job == Job::index && state.mutator.busy_since == Clock::time_point()) state.mutator.busy_since = Clock::now();
+  HF_TRY(do_job(state, *view, job));
+  const std::uint64_t points = state.mutator.pending ? state.mutator.pending->added.size() : 0;
+  if (state.mutator.pending) publish_pending(state);
+  measure_rate(state, Clock::now(), points, view->growing_begin + points < view->growing_end);
   return true;
 }
 
-}  // namespace
-
-Result<bool> index_step(CollectionState& state) {
+Result<bool> guarded_step(CollectionState& state, Job forced = Job::none) {
   Result<bool> outcome = false;
   try {
-    MutexLock lock(state.graph_mutex);
-    outcome = index_batch(state);
+    outcome = step(state, forced);
   } catch (const std::bad_alloc&) {
     outcome = Status(StatusCode::resource_exhausted, "not enough memory to index; points stay in the exact tier");
   }
@@ -78,29 +156,85 @@ Result<bool> index_step(CollectionState& state) {
   return outcome;
 }
 
+/// Steps on this thread until every node of the graph at the time of the call can be reached.
+Status connect_now(CollectionState& state) {
+  const GraphEpoch goal = [&] { return Pin(state.store.pins())->graph.epoch; }();
+  const auto pending = [&] {
+    MutexLock lock(state.graph_mutex);
+    return state.mutator.pending.has_value();
+  };
+  while (state.connected_epoch.load(std::memory_order_relaxed) < goal || pending()) {
+    HF_TRY(guarded_step(state, Job::connect).status());
+  }
+  return {};
+}
+
+}  // namespace
+
+unsigned worker_count(const CollectionState& state) {
+  const unsigned wanted = state.options.open.indexing_threads;
+  return wanted != 0 ? wanted : std::max(1u, std::thread::hardware_concurrency());
+}
+
+void publish_pending(CollectionState& state) {
+  PendingGraph& made = *state.mutator.pending;
+  if (made.moves_arrivals) {
+    // Once no view of an older epoch is left, nobody reads the arrivals before.
+    PointStore& store = state.store;
+    store.reclaimer().retire(
+        {0, made.root.epoch, 0, [&store, begin = made.growing_begin] { store.free_arrivals_before(begin); }});
+    made.moves_arrivals = false;
+  }
+  state.store.publish_graph({made.root, made.growing_begin, made.added, made.removed});
+  state.store.reclaimer().retire_lists(std::exchange(made.retired, {}));
+  state.store.reclaimer().retire_slots(std::exchange(made.dead, {}));
+  state.mutator.pending.reset();
+}
+
+Result<bool> index_step(CollectionState& state) { return guarded_step(state); }
+
 Status wait_until_indexed(CollectionState& state) {
-  const auto goal = [&] { return Pin(state.store.pins())->slot_end; }();
+  const auto goal = [&] { return Pin(state.store.pins())->growing_end; }();
   const auto reached = [&] { return Pin(state.store.pins())->growing_begin >= goal; };
   if (!state.options.background) {
     while (!reached()) {
       HF_ASSIGN(const bool worked, index_step(state));
       if (!worked) break;
     }
-    return {};
+    return connect_now(state);
   }
   state.signals->index.ring();
-  MutexLock lock(state.indexed_mutex);
-  while (!reached()) {
-    if (!state.index_error.ok()) return state.index_error;
-    if (state.signals->stop.load(std::memory_order_acquire)) {  // pairs with Database::close
-      return {StatusCode::closed, "the database was closed before everything was indexed"};
+  {
+    MutexLock lock(state.indexed_mutex);
+    while (!reached()) {
+      if (!state.index_error.ok()) return state.index_error;
+      if (state.signals->stop.load(std::memory_order_acquire)) {  // pairs with Database::close
+        return {StatusCode::closed, "the database was closed before everything was indexed"};
+      }
+      // Dropped: nobody indexes it any more. (One that is read-only after an error is indexed all the same.)
+      if (Status error = state.write_error(); error.code() == StatusCode::closed) return error;
+      // The indexer notifies after each batch; the time-out covers a close in between.
+      state.indexed.wait_for(state.indexed_mutex, std::chrono::milliseconds(100));
     }
-    // Dropped: nobody indexes it any more. (One that is read-only after an error is indexed all the same.)
-    if (Status error = state.write_error(); error.code() == StatusCode::closed) return error;
-    // The indexer notifies after each batch; the time-out covers a close in between.
-    state.indexed.wait_for(state.indexed_mutex, std::chrono::milliseconds(100));
   }
-  return {};
+  return connect_now(state);
+}
+
+Status vacuum(CollectionState& state) {
+  const Lsn goal = [&] { return Pin(state.store.pins())->lsn; }();
+  // A vacuum that is under way may have begun before the last deaths: then it takes another one.
+  const auto dead_left = [&]() -> bool {
+    MutexLock lock(state.graph_mutex);
+    if (state.mutator.pending || state.mutator.vacuum) return true;
+    const Pin view(state.store.pins());
+    if (view->dead_in_graph == 0) return false;
+    for (Slot slot = 0; slot < view->slot_end; ++slot) {
+      if (state.store.slots().died(slot) <= goal && state.store.graph().contains(slot, view->graph.epoch)) return true;
+    }
+    return false;
+  };
+  while (dead_left()) HF_TRY(guarded_step(state, Job::vacuum).status());
+  return connect_now(state);
 }
 
 }  // namespace holdfast::engine

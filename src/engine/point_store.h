@@ -1,7 +1,7 @@
 // What readers see of a collection, and the two doors through which it changes.
 //
-//   CommitWriter (commit_writer.h)  lsn, slots, ids, payloads, tail of the growing range   one at a time: commit leader
-//   publish_graph()                 graph, head of the growing range                       one at a time: graph mutator
+//   CommitWriter (commit_writer.h)  lsn, slots, ids, payloads, end of the growing range    one at a time: commit leader
+//   publish_graph()                 graph, begin of the growing range                      one at a time: graph mutator
 // Both publish by making the next View from the current one under `publish_mutex_`, so neither can make the other's
 // half-done work visible. Everything else here is const to the rest of the engine.
 #pragma once
@@ -13,6 +13,8 @@
 
 #include "base/ids.h"
 #include "base/mutex.h"
+#include "engine/arrivals.h"
+#include "engine/free_slots.h"
 #include "engine/id_map.h"
 #include "engine/pins.h"
 #include "engine/reclaimer.h"
@@ -25,6 +27,14 @@ namespace holdfast::engine {
 
 using Markers = std::map<std::string, std::string, std::less<>>;
 
+/// A graph that was made from the current one, as it will be published.
+struct GraphChange {
+  index::GraphRoot root;
+  Arrival growing_begin = 0;  ///< arrivals before are in the graph, or were dead when it was made
+  std::span<const index::NewNode> added;
+  std::uint64_t removed = 0;  ///< dead nodes that are not in it any more
+};
+
 class PointStore {
  public:
   explicit PointStore(const CollectionConfig& config);
@@ -33,36 +43,42 @@ class PointStore {
   [[nodiscard]] const index::VectorTable& vectors() const noexcept { return vectors_; }
   [[nodiscard]] const index::Graph& graph() const noexcept { return graph_; }
   [[nodiscard]] const IdMap& ids() const noexcept { return ids_; }
+  [[nodiscard]] const Arrivals& arrivals() const noexcept { return arrivals_; }
+  [[nodiscard]] const FreeSlots& free_slots() const noexcept { return free_slots_; }
+  /// For the reclaimer, which calls it when no view shows positions before `begin` any more.
+  void free_arrivals_before(Arrival begin) noexcept { arrivals_.free_before(begin); }
   /// Pinning is not a change of the store.
   [[nodiscard]] PinTable& pins() const noexcept { return pins_; }
   [[nodiscard]] Reclaimer& reclaimer() const noexcept { return reclaimer_; }
   [[nodiscard]] std::shared_ptr<const Markers> markers() const HF_EXCLUDES(publish_mutex_);
 
-  /// The slot that shows `id` in `view`, or kNoSlot.
+  /// The (first) slot that shows `id` in `view`, or kNoSlot.
   [[nodiscard]] Slot find(PointId id, const View& view) const noexcept;
 
   /// The token for changing the graph. REQUIRES the collection's graph mutex.
   [[nodiscard]] index::GraphWriter graph_writer() { return graph_.writer(); }
-  /// Publishes a new graph that was made from the current one and holds `added`; slots below `growing_begin` are in it
-  /// or were dead when it was made.
-  void publish_graph(const index::GraphRoot& root, Slot growing_begin, std::span<const index::NewNode> added)
-      HF_EXCLUDES(publish_mutex_);
+  void publish_graph(const GraphChange& change) HF_EXCLUDES(publish_mutex_);
 
   // --- loading, before anybody reads ---
   [[nodiscard]] SlotTable& loading_slots() noexcept { return slots_; }
   [[nodiscard]] index::VectorTable& loading_vectors() noexcept { return vectors_; }
   [[nodiscard]] index::Graph& loading_graph() noexcept { return graph_; }
-  /// Names slots [0, view.slot_end) in the id map and makes `view` the current one. data_damaged if an id has two live
-  /// versions or the counts differ.
-  Status finish_loading(const View& view, Markers markers);
+  /// Sorts the rows below view.slot_end into living (named in the id map; growing, unless they are nodes), dead nodes
+  /// and free ones, and makes `view` the current one. Its growing range is filled in. data_damaged if an id has two
+  /// live versions, the values of a point do not belong together, or the counts differ.
+  Status finish_loading(View view, Markers markers);
 
  private:
   friend class CommitWriter;
   void publish(const View& next) HF_REQUIRES(publish_mutex_);
+  Status sort_loaded_row(Slot slot, View& view, View& counted);
+  Status check_loaded_values(const View& view, std::uint64_t values) const;
 
   SlotTable slots_;
   index::VectorTable vectors_;
   IdMap ids_;
+  Arrivals arrivals_;
+  FreeSlots free_slots_;
   index::Graph graph_;
   mutable PinTable pins_;
   mutable Reclaimer reclaimer_;
@@ -70,7 +86,8 @@ class PointStore {
   std::shared_ptr<const Markers> markers_ HF_GUARDED_BY(publish_mutex_);
 };
 
-/// Level of a point in the graph: a function of its id alone.
-[[nodiscard]] int level_of(PointId id, std::uint32_t m) noexcept;
+/// Level of a row in the graph: a function of the id alone for the first vector of a point, else of the row, too, so
+/// that the vectors of one point do not all get the same one.
+[[nodiscard]] int level_of(const SlotTable& slots, Slot slot, std::uint32_t m) noexcept;
 
 }  // namespace holdfast::engine

@@ -40,6 +40,15 @@ void Reclaimer::retire_payloads(std::span<const Slot> slots, Lsn lsn) {
   for (const Slot slot : slots) payloads_.push_back({slot, lsn});
 }
 
+void Reclaimer::retire_slots(RetiredSlotsBatch batch) noexcept {
+  MutexLock lock(mutex_);
+  std::uint64_t count = 0;
+  for (const RetiredSlots& dead : batch) count += dead.slots.size();
+  waiting_slots_.fetch_add(count, std::memory_order_relaxed);
+  bytes_.fetch_add(count * row_bytes_, std::memory_order_relaxed);
+  dead_slots_.splice(dead_slots_.end(), batch);
+}
+
 void Reclaimer::collect() noexcept {
   if (!mutex_.try_lock()) return;
   try {
@@ -51,7 +60,7 @@ void Reclaimer::collect() noexcept {
 }
 
 void Reclaimer::collect_locked() {
-  if (views_.empty() && items_.empty() && lists_.empty() && payloads_.empty()) return;
+  if (views_.empty() && items_.empty() && lists_.empty() && payloads_.empty() && dead_slots_.empty()) return;
   // The current view counts as pinned: whoever pins next gets it or a newer one.
   const View* current = pins_.current();
   Lsn oldest_lsn = current->lsn;
@@ -87,10 +96,36 @@ void Reclaimer::collect_locked() {
     }
     lists_.pop_front();
   }
-  for (; !payloads_.empty() && payloads_.front().lsn <= oldest_lsn; payloads_.pop_front()) {
+  free_payloads(oldest_lsn);
+  oldest_lsn_.store(oldest_lsn, std::memory_order_release);  // pairs with oldest_lsn()
+  release_slots(oldest_lsn, oldest_epoch, freed);
+  bytes_.fetch_sub(freed, std::memory_order_relaxed);
+}
+
+void Reclaimer::free_payloads(Lsn oldest) {
+  for (; !payloads_.empty() && payloads_.front().lsn <= oldest; payloads_.pop_front()) {
     slots_.free_payload(payloads_.front().slot);
   }
-  bytes_.fetch_sub(freed, std::memory_order_relaxed);
+}
+
+/// Payloads went before: what is queued for a row by its death is not there any more when the row is used again.
+void Reclaimer::release_slots(Lsn oldest_lsn, GraphEpoch oldest_epoch, std::uint64_t& freed) {
+  while (!dead_slots_.empty()) {
+    const RetiredSlots& dead = dead_slots_.front();
+    if (dead.lsn > oldest_lsn || dead.epoch > oldest_epoch) return;
+    for (const Slot slot : dead.slots) {
+      graph_.release_node(slot);
+      slots_.free_payload(slot);
+    }
+    try {
+      free_slots_.release(dead.slots);
+    } catch (const std::bad_alloc&) {
+      return;  // the next one will
+    }
+    freed += dead.slots.size() * row_bytes_;
+    waiting_slots_.fetch_sub(dead.slots.size(), std::memory_order_relaxed);
+    dead_slots_.pop_front();
+  }
 }
 
 std::uint64_t Reclaimer::pinned() const {

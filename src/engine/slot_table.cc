@@ -27,22 +27,39 @@ PayloadPtr make_payload(std::string_view text) {
   return PayloadPtr(payload);
 }
 
-// A view of zeroed pages, never constructed: a nearly empty chunk costs what is used of it. `died` and `payload` are
-// read while the committer writes them: always through atomic_ref.
+// A view of zeroed pages, never constructed: a nearly empty chunk costs what is used of it. `born`, `died` and
+// `payload` are read while the committer writes them: always through atomic_ref.
 struct SlotTable::Chunk {
   std::uint64_t high[kChunkSlots];
   std::uint64_t low[kChunkSlots];
   Lsn born[kChunkSlots];
   Lsn died[kChunkSlots];
+  Lsn previous_until[kChunkSlots];
   Payload* payload[kChunkSlots];
   Slot previous[kChunkSlots];
-  std::uint8_t kind[kChunkSlots];
-  Lsn changed;  // atomic_ref; release by the committer, acquire by the checkpoint
+  Slot next_value[kChunkSlots];
+  std::uint8_t flags[kChunkSlots];  ///< kUuid, kMember
+  Lsn changed;                      // atomic_ref; release by the committer, acquire by the checkpoint
+  Lsn assigned;                     // atomic_ref; release by the committer, acquire by the checkpoint
   // Payloads of the first `mapped` slots stand in an extent unless `payload` says otherwise.
   const storage::Extent* mapped_payloads;
   std::uint32_t mapped;
   std::shared_ptr<const storage::Extent>* owner;
 };
+
+namespace {
+
+constexpr std::uint8_t kUuid = 1;    // the id is a UUID
+constexpr std::uint8_t kMember = 2;  // not the first vector of its point
+
+/// Of a row that has no payload, though its place in a mapped extent may hold the one of an earlier version.
+Payload kNoPayload{0};
+
+void release_payload(Payload* payload) noexcept {
+  if (payload != &kNoPayload) PayloadDeleter{}(payload);
+}
+
+}  // namespace
 
 SlotTable::SlotTable() : directory_(Pages::map(kMaxChunks * sizeof(Chunk*), Pages::Size::normal)) {}
 
@@ -50,8 +67,10 @@ SlotTable::~SlotTable() {
   const std::uint32_t chunks = chunks_.load(std::memory_order_acquire);  // pairs with reserve()
   for (std::uint32_t c = 0; c < chunks; ++c) {
     Chunk* chunk = chunk_at(c);
-    // Rows are used in order, and nobody is born at lsn 0: pages behind the last row stay untouched.
-    for (std::uint32_t i = 0; i < kChunkSlots && chunk->born[i] != 0; ++i) PayloadDeleter{}(chunk->payload[i]);
+    // Rows are used for the first time in order: pages behind the last one stay untouched.
+    const std::uint64_t begin = std::uint64_t{c} << kChunkBits;
+    const std::uint64_t used = std::min<std::uint64_t>(end_ > begin ? end_ - begin : 0, kChunkSlots);
+    for (std::uint32_t i = 0; i < used; ++i) release_payload(chunk->payload[i]);
     delete chunk->owner;
   }
 }
@@ -59,21 +78,35 @@ SlotTable::~SlotTable() {
 PointId SlotTable::id(Slot slot) const noexcept {
   const Chunk& chunk = chunk_of(slot);
   const std::uint32_t i = slot % kChunkSlots;
-  return PointId::from_parts(static_cast<PointId::Kind>(chunk.kind[i]), chunk.high[i], chunk.low[i]);
+  return PointId::from_parts(static_cast<PointId::Kind>(chunk.flags[i] & kUuid), chunk.high[i], chunk.low[i]);
 }
 
-Lsn SlotTable::born(Slot slot) const noexcept { return chunk_of(slot).born[slot % kChunkSlots]; }
+Lsn SlotTable::born(Slot slot) const noexcept {
+  // Relaxed: ordered by `died`, which is read first (S4), or by the view that shows the slot.
+  return std::atomic_ref<Lsn>(chunk_of(slot).born[slot % kChunkSlots]).load(std::memory_order_relaxed);
+}
 
 Lsn SlotTable::died(Slot slot) const noexcept {
-  // Relaxed: the value that matters to a view was written before the view was published (S2).
-  return std::atomic_ref<Lsn>(chunk_of(slot).died[slot % kChunkSlots]).load(std::memory_order_relaxed);
+  // Acquire pairs with assign() (S4). Of a death that matters to a view, S2 takes care.
+  return std::atomic_ref<Lsn>(chunk_of(slot).died[slot % kChunkSlots]).load(std::memory_order_acquire);
 }
 
-Slot SlotTable::previous(Slot slot) const noexcept { return chunk_of(slot).previous[slot % kChunkSlots]; }
+SlotTable::Previous SlotTable::previous(Slot slot) const noexcept {
+  const Chunk& chunk = chunk_of(slot);
+  return {chunk.previous[slot % kChunkSlots], chunk.previous_until[slot % kChunkSlots]};
+}
+
+Slot SlotTable::next_value(Slot slot) const noexcept { return chunk_of(slot).next_value[slot % kChunkSlots]; }
+
+bool SlotTable::is_head(Slot slot) const noexcept { return (chunk_of(slot).flags[slot % kChunkSlots] & kMember) == 0; }
 
 Lsn SlotTable::changed_lsn(std::uint32_t chunk) const noexcept {
   return std::atomic_ref<Lsn>(chunk_at(chunk)->changed)
       .load(std::memory_order_acquire);  // pairs with assign() and kill()
+}
+
+Lsn SlotTable::assigned_lsn(std::uint32_t chunk) const noexcept {
+  return std::atomic_ref<Lsn>(chunk_at(chunk)->assigned).load(std::memory_order_acquire);  // pairs with assign()
 }
 
 Result<std::string_view> SlotTable::payload(Slot slot) const {
@@ -111,19 +144,30 @@ Status SlotTable::reserve(Slot end) {
   return {};
 }
 
-void SlotTable::assign(Slot slot, PointId id, Lsn born, Slot previous, PayloadPtr payload) noexcept {
+void SlotTable::assign(Slot slot, Row row) noexcept {
   Chunk& chunk = chunk_of(slot);
   const std::uint32_t i = slot % kChunkSlots;
-  chunk.high[i] = id.high();
-  chunk.low[i] = id.low();
-  chunk.kind[i] = static_cast<std::uint8_t>(id.kind());
-  chunk.born[i] = born;
-  std::atomic_ref<Lsn>(chunk.died[i]).store(kNeverDied, std::memory_order_relaxed);
-  chunk.previous[i] = previous;
-  if (payload) payload_bytes_.fetch_add(payload->size, std::memory_order_relaxed);
-  std::atomic_ref<Payload*>(chunk.payload[i]).store(payload.release(), std::memory_order_relaxed);
-  std::atomic_ref<Lsn>(chunk.changed).store(born, std::memory_order_release);  // pairs with changed_lsn()
+  chunk.high[i] = row.id.high();
+  chunk.low[i] = row.id.low();
+  chunk.flags[i] = static_cast<std::uint8_t>((row.id.is_uuid() ? kUuid : 0) | (row.head ? 0 : kMember));
+  chunk.previous[i] = row.previous.slot;
+  chunk.previous_until[i] = row.previous.until;
+  chunk.next_value[i] = kNoSlot;
+  if (row.payload) payload_bytes_.fetch_add(row.payload->size, std::memory_order_relaxed);
+  Payload* const payload = row.payload ? row.payload.release() : (i < chunk.mapped ? &kNoPayload : nullptr);
+  // A payload that is still there belongs to a version whose death could not be queued for lack of memory.
+  if (Payload* old = std::atomic_ref<Payload*>(chunk.payload[i]).exchange(payload, std::memory_order_relaxed)) {
+    payload_bytes_.fetch_sub(old->size, std::memory_order_relaxed);
+    release_payload(old);
+  }
+  std::atomic_ref<Lsn>(chunk.born[i]).store(row.born, std::memory_order_relaxed);
+  std::atomic_ref<Lsn>(chunk.died[i]).store(kNeverDied, std::memory_order_release);  // pairs with died() (S4)
+  std::atomic_ref<Lsn>(chunk.assigned).store(row.born, std::memory_order_release);   // pairs with assigned_lsn()
+  std::atomic_ref<Lsn>(chunk.changed).store(row.born, std::memory_order_release);    // pairs with changed_lsn()
+  end_ = std::max(end_, slot + 1);
 }
+
+void SlotTable::append_value(Slot slot, Slot next) noexcept { chunk_of(slot).next_value[slot % kChunkSlots] = next; }
 
 void SlotTable::kill(Slot slot, Lsn lsn) noexcept {
   Chunk& chunk = chunk_of(slot);
@@ -138,31 +182,50 @@ void SlotTable::free_payload(Slot slot) noexcept {
       std::atomic_ref<Payload*>(chunk.payload[slot % kChunkSlots]).exchange(nullptr, std::memory_order_relaxed);
   if (payload == nullptr) return;
   payload_bytes_.fetch_sub(payload->size, std::memory_order_relaxed);
-  PayloadDeleter{}(payload);
+  release_payload(payload);
 }
 
-void SlotTable::encode_ids(Slot begin, Slot end, Bytes& out) const {
+void SlotTable::encode_ids(Slot begin, Slot end, const Kept& kept, Bytes& out) const {
   const Chunk& chunk = chunk_of(begin);
   for (Slot slot = begin; slot < end; ++slot) {
-    put(out, chunk.high[slot % kChunkSlots]);
-    put(out, chunk.low[slot % kChunkSlots]);
+    const std::uint32_t i = slot % kChunkSlots;
+    put(out, kept[i] ? chunk.high[i] : std::uint64_t{0});
+    put(out, kept[i] ? chunk.low[i] : std::uint64_t{0});
   }
-  for (Slot slot = begin; slot < end; ++slot) put(out, chunk.kind[slot % kChunkSlots]);
+  for (Slot slot = begin; slot < end; ++slot) {
+    const std::uint32_t i = slot % kChunkSlots;
+    put(out, static_cast<std::uint8_t>(kept[i] ? chunk.flags[i] & kUuid : 0));
+  }
 }
 
-void SlotTable::encode_stamps(Slot begin, Slot end, Lsn lsn, Bytes& out) const {
+void SlotTable::encode_stamps(Slot begin, Slot end, const Kept& kept, Lsn lsn, Bytes& out) const {
   for (Slot slot = begin; slot < end; ++slot) {
-    const Lsn died_at = died(slot);
-    put(out, born(slot));
+    const bool keep = kept[slot % kChunkSlots];
+    const Lsn died_at = keep ? died(slot) : 0;
+    put(out, keep ? born(slot) : Lsn{0});
     put(out, died_at > lsn ? kNeverDied : died_at);
   }
 }
 
-Status SlotTable::encode_payload_offsets(Slot begin, Slot end, Lsn lsn, Bytes& out) const {
+void SlotTable::encode_values(Slot begin, Slot end, const Kept& kept, Bytes& out) const {
+  for (Slot slot = begin; slot < end; ++slot) put(out, kept[slot % kChunkSlots] ? next_value(slot) : kNoSlot);
+  for (Slot slot = begin; slot < end; ++slot) {
+    put(out, static_cast<std::uint8_t>(kept[slot % kChunkSlots] && !is_head(slot) ? 1 : 0));
+  }
+}
+
+bool SlotTable::has_values(Slot begin, Slot end, const Kept& kept) const noexcept {
+  for (Slot slot = begin; slot < end; ++slot) {
+    if (kept[slot % kChunkSlots] && (next_value(slot) != kNoSlot || !is_head(slot))) return true;
+  }
+  return false;
+}
+
+Status SlotTable::encode_payload_offsets(Slot begin, Slot end, const Kept& kept, Lsn lsn, Bytes& out) const {
   std::uint64_t offset = (std::uint64_t{end} - begin + 1) * sizeof(std::uint64_t);
   for (Slot slot = begin; slot < end; ++slot) {
     put(out, offset);
-    if (died(slot) <= lsn) continue;
+    if (!kept[slot % kChunkSlots] || died(slot) <= lsn) continue;
     const auto text = payload(slot);
     if (!text.ok()) return text.status();
     offset += text->size();
@@ -178,10 +241,13 @@ Status SlotTable::load_ids(Slot begin, std::uint32_t slots, ByteSpan data) {
     const std::uint32_t row = (begin + i) % kChunkSlots;
     chunk.high[row] = load<std::uint64_t>(data.data() + i * kIdRowBytes);
     chunk.low[row] = load<std::uint64_t>(data.data() + i * kIdRowBytes + 8);
-    chunk.kind[row] = load<std::uint8_t>(data.data() + slots * kIdRowBytes + i);
-    if (chunk.kind[row] > 1) return damaged("unknown kind of id", slots * kIdRowBytes + i);
+    const auto kind = load<std::uint8_t>(data.data() + slots * kIdRowBytes + i);
+    if (kind > 1) return damaged("unknown kind of id", slots * kIdRowBytes + i);
+    chunk.flags[row] = kind;
     chunk.previous[row] = kNoSlot;
+    chunk.next_value[row] = kNoSlot;
   }
+  end_ = std::max(end_, begin + slots);
   return {};
 }
 
@@ -192,6 +258,7 @@ Status SlotTable::load_stamps(Slot begin, std::uint32_t slots, ByteSpan data, Ls
     const std::uint32_t row = (begin + i) % kChunkSlots;
     chunk.born[row] = load<Lsn>(data.data() + i * kStampRowBytes);
     chunk.died[row] = load<Lsn>(data.data() + i * kStampRowBytes + 8);
+    if (chunk.born[row] == 0 && chunk.died[row] == 0) continue;  // free
     const bool died_in_time =
         chunk.died[row] == kNeverDied || (chunk.died[row] > chunk.born[row] && chunk.died[row] <= lsn);
     if (chunk.born[row] == 0 || chunk.born[row] > lsn || !died_in_time) {
@@ -199,6 +266,27 @@ Status SlotTable::load_stamps(Slot begin, std::uint32_t slots, ByteSpan data, Ls
     }
   }
   return {};
+}
+
+Status SlotTable::load_values(Slot begin, std::uint32_t slots, ByteSpan data, Slot slot_end) {
+  if (data.size() != slots * (sizeof(Slot) + 1)) return damaged("values of the wrong size", data.size());
+  Chunk& chunk = chunk_of(begin);
+  for (std::uint32_t i = 0; i < slots; ++i) {
+    const std::uint32_t row = (begin + i) % kChunkSlots;
+    const auto next = load<Slot>(data.data() + i * sizeof(Slot));
+    const auto member = load<std::uint8_t>(data.data() + slots * sizeof(Slot) + i);
+    if (next != kNoSlot && next >= slot_end) return damaged("impossible next value", i * sizeof(Slot));
+    if (member > 1) return damaged("unknown flags of a value", slots * sizeof(Slot) + i);
+    chunk.next_value[row] = next;
+    chunk.flags[row] = static_cast<std::uint8_t>((chunk.flags[row] & kUuid) | (member != 0 ? kMember : 0));
+  }
+  return {};
+}
+
+void SlotTable::load_free(Slot slot) noexcept {
+  Chunk& chunk = chunk_of(slot);
+  chunk.born[slot % kChunkSlots] = 0;
+  chunk.died[slot % kChunkSlots] = 0;
 }
 
 Status SlotTable::attach_payloads(Slot begin, std::uint32_t slots, std::shared_ptr<const storage::Extent> extent) {

@@ -1,14 +1,20 @@
 // Ids, stamps, version links and payloads of slots, in chunks.
 //
-// A slot holds one version of a point: born at one lsn, died at another (kNeverDied while it lives). It is visible in a
-// view iff born <= view.lsn < died.
+// A slot holds one vector of one version of a point: born at one lsn, died at another (kNeverDied while it lives). It
+// is visible in a view iff born <= view.lsn < died. Once nobody can see it or reach it any more, it is used again.
+//
+// A point with several vectors has a slot for each. They have the same id and are born and die together; the first, the
+// head, is the one that the id map names and that has the payload. From it `next_value` leads through the others.
 //
 // Invariants
-//  S1. Everything but `died` and the payload pointer is written once, by the committer, before the view that makes the
-//      slot visible is published, and never again.
-//  S2. `died` goes once from kNeverDied to an lsn, before the view with that lsn is published. A reader of an older
-//      view may see either value: both mean "visible" to it.
+//  S1. Everything but the stamps and the payload pointer is written by the committer before the view that makes the
+//  slot
+//      visible is published, and not again before nobody can see or name the slot (free_slots.h).
+//  S2. `died` goes from kNeverDied to an lsn before the view with that lsn is published. A reader of an older view may
+//      see either value: both mean "visible" to it.
 //  S3. A payload is freed by the reclaimer only, once every pinned view has lsn >= died.
+//  S4. Reuse writes `born` before it takes `died` back to kNeverDied (release). A reader that meets the new `died`
+//      (acquire) sees the new `born` too, which is beyond its view: it never mistakes the new version for the old one.
 // Threading: one writer (the committer), any number of readers that hold a view.
 #pragma once
 
@@ -45,35 +51,69 @@ class SlotTable {
   [[nodiscard]] PointId id(Slot slot) const noexcept;
   [[nodiscard]] Lsn born(Slot slot) const noexcept;
   [[nodiscard]] Lsn died(Slot slot) const noexcept;
-  [[nodiscard]] bool visible(Slot slot, Lsn lsn) const noexcept { return born(slot) <= lsn && lsn < died(slot); }
-  /// The slot of the version before this one under the same id.
-  [[nodiscard]] Slot previous(Slot slot) const noexcept;
+  /// For any slot below view.slot_end. For nodes of the view's graph and entries of its growing range, which are born
+  /// in time, `died` alone decides.
+  [[nodiscard]] bool visible(Slot slot, Lsn lsn) const noexcept {
+    return lsn < died(slot) && born(slot) <= lsn;  // in this order: S4
+  }
+  /// The slot of the version that readers of views before `until` find under the same id.
+  struct Previous {
+    Slot slot = kNoSlot;
+    Lsn until = 0;
+  };
+  [[nodiscard]] Previous previous(Slot slot) const noexcept;
+  /// The slot of the next vector of the same point; kNoSlot after the last one.
+  [[nodiscard]] Slot next_value(Slot slot) const noexcept;
+  /// Whether it is the first (or only) vector of its point.
+  [[nodiscard]] bool is_head(Slot slot) const noexcept;
   /// Bytes live as long as the view through which the slot is visible. data_damaged if a mapped page is broken.
   [[nodiscard]] Result<std::string_view> payload(Slot slot) const;
   /// Largest lsn at which a stamp of the chunk changed; 0: never since it was loaded.
   [[nodiscard]] Lsn changed_lsn(std::uint32_t chunk) const noexcept;
+  /// Largest lsn at which a row of the chunk was born; 0: never since it was loaded.
+  [[nodiscard]] Lsn assigned_lsn(std::uint32_t chunk) const noexcept;
 
   // --- committer ---
   /// Throws bad_alloc.
   Status reserve(Slot end);
-  /// Writes a fresh slot.
-  void assign(Slot slot, PointId id, Lsn born, Slot previous, PayloadPtr payload) noexcept;
+  struct Row {
+    PointId id;
+    Lsn born = 0;
+    Previous previous;
+    bool head = true;
+    PayloadPtr payload;
+  };
+  /// Writes a free slot. It is the last value of its point until append_value().
+  void assign(Slot slot, Row row) noexcept;
+  /// `next` stands behind `slot` in the same point, which nobody can see yet.
+  void append_value(Slot slot, Slot next) noexcept;
   void kill(Slot slot, Lsn lsn) noexcept;
 
   // --- reclaimer ---
   void free_payload(Slot slot) noexcept;
 
   // --- checkpoint images of the slots [begin, end) of one chunk (docs/format/image.md) ---
-  void encode_ids(Slot begin, Slot end, Bytes& out) const;
-  /// Deaths after `lsn` are written as "lives".
-  void encode_stamps(Slot begin, Slot end, Lsn lsn, Bytes& out) const;
+  // `kept(slot)` tells which rows the image needs; the others may be written by the committer meanwhile and are not
+  // looked at: their bytes are 0.
+  using Kept = std::vector<bool>;  ///< by row of the chunk
+  void encode_ids(Slot begin, Slot end, const Kept& kept, Bytes& out) const;
+  /// Deaths after `lsn` are written as "lives"; rows that are not kept as born and died at 0, which means free.
+  void encode_stamps(Slot begin, Slot end, const Kept& kept, Lsn lsn, Bytes& out) const;
+  /// Per row the slot of the next value (kNoSlot: none).
+  void encode_values(Slot begin, Slot end, const Kept& kept, Bytes& out) const;
+  /// Whether any kept row belongs to a point with several vectors.
+  [[nodiscard]] bool has_values(Slot begin, Slot end, const Kept& kept) const noexcept;
   /// Where each payload begins within the extent's data, and where the last one ends. The texts of the slots that live
   /// at `lsn` follow the offsets; the payloads of dead slots are left out (their memory may be gone already).
-  Status encode_payload_offsets(Slot begin, Slot end, Lsn lsn, Bytes& out) const;
+  Status encode_payload_offsets(Slot begin, Slot end, const Kept& kept, Lsn lsn, Bytes& out) const;
   // Loading, before readers exist. REQUIRES reserve(begin + slots). data_damaged if a value is impossible.
   Status load_ids(Slot begin, std::uint32_t slots, ByteSpan data);
   Status load_stamps(Slot begin, std::uint32_t slots, ByteSpan data, Lsn lsn);
+  /// After load_ids().
+  Status load_values(Slot begin, std::uint32_t slots, ByteSpan data, Slot slot_end);
   Status attach_payloads(Slot begin, std::uint32_t slots, std::shared_ptr<const storage::Extent> extent);
+  /// A row that was loaded and that nobody needs.
+  void load_free(Slot slot) noexcept;
 
   [[nodiscard]] std::uint64_t memory_bytes() const noexcept;   ///< tables, without payloads
   [[nodiscard]] std::uint64_t payload_bytes() const noexcept;  ///< payload text, in memory or mapped
@@ -88,6 +128,7 @@ class SlotTable {
   [[nodiscard]] Chunk& chunk_of(Slot slot) const noexcept { return *chunk_at(slot >> kChunkBits); }
   Pages directory_;                              // kMaxChunks pointers; only what is used of it is touched
   std::vector<Pages> pages_;                     // of the chunks; committer only
+  Slot end_ = 0;                                 // committer only: rows below were written once
   std::atomic<std::uint32_t> chunks_{0};         // written by the committer, read by meters
   std::atomic<std::uint64_t> payload_bytes_{0};  // a meter: relaxed
 };

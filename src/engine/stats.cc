@@ -29,9 +29,13 @@ CollectionStats collect_stats(const CollectionState& state) {
   {
     const Pin view(store.pins());
     stats.points = view->live;
+    stats.values = view->values;
     stats.slots = view->slot_end;
-    stats.dead_slots = view->slot_end - view->live;
-    stats.growing = view->slot_end - view->growing_begin;
+    stats.growing = view->growing_end - view->growing_begin;
+    stats.dead_in_graph = view->dead_in_graph;
+    stats.free_slots = store.free_slots().free_count();
+    const std::uint64_t used = view->values + stats.free_slots;  // two instants: the meters of writers move on
+    stats.dead_slots = view->slot_end > used ? view->slot_end - used : 0;
     stats.graph_nodes = view->graph.nodes;
     stats.graph_levels = view->graph.levels;
     stats.graph_epoch = view->graph.epoch;
@@ -47,6 +51,10 @@ CollectionStats collect_stats(const CollectionState& state) {
   stats.vector_bytes = store.vectors().private_bytes() + store.vectors().mapped_bytes();
   stats.payload_bytes = store.slots().payload_bytes();
   stats.retained_bytes = store.reclaimer().retained_bytes();
+  stats.reclaim_backlog = store.reclaimer().waiting_slots() + store.free_slots().waiting_count();
+  stats.writer_stalls = state.writer_stalls.load(std::memory_order_relaxed);
+  stats.writer_stall_us = state.writer_stall_us.load(std::memory_order_relaxed);
+  stats.vacuumed_slots = state.vacuumed_slots.load(std::memory_order_relaxed);
   stats.overhead_bytes = store.slots().memory_bytes() + store.ids().memory_bytes() + store.graph().memory_bytes();
   stats.writes = state.acknowledged.load(std::memory_order_relaxed);
   stats.groups = log.groups;

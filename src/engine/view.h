@@ -4,15 +4,18 @@
 #include <cstdint>
 
 #include "base/ids.h"
+#include "engine/arrivals.h"
 #include "index/graph.h"
 
 namespace holdfast::engine {
 
 struct View {
   Lsn lsn = 0;                      ///< last batch that is visible
-  Slot slot_end = 0;                ///< slots below are born at lsn or before
-  Slot growing_begin = 0;           ///< slots from here on are not in the graph: searched exactly
+  Slot slot_end = 0;                ///< rows from here on do not exist yet
+  Arrival growing_begin = 0;        ///< arrivals before are in the graph, or died before they got there
+  Arrival growing_end = 0;          ///< arrivals from growing_begin up to here are compared exactly
   std::uint64_t live = 0;           ///< visible points
+  std::uint64_t values = 0;         ///< visible rows: more than `live` if a point has several vectors
   std::uint64_t dead_in_graph = 0;  ///< nodes of the graph that are not visible
   index::GraphRoot graph;
 };

@@ -47,7 +47,7 @@ Status VectorTable::make_chunk(std::uint32_t chunk) {
   }
   Pages memory = Pages::map(chunk_bytes(), Pages::Size::huge);
   if (memory.empty()) return out_of_memory();
-  chunks_[chunk].memory = std::move(memory);
+  chunks_[chunk] = std::move(memory);
   return {};
 }
 
@@ -61,43 +61,54 @@ Status VectorTable::reserve(Slot end) {
   while (first > 0 && chunk_pointer(first - 1).load(std::memory_order_relaxed) == nullptr) --first;
   for (std::uint32_t chunk = first; chunk < chunks; ++chunk) {
     if (Status made = make_chunk(chunk); !made.ok()) return made;
-    chunk_pointer(chunk).store(chunks_[chunk].memory.data(), std::memory_order_release);  // pairs: row()
+    chunk_pointer(chunk).store(chunks_[chunk].data(), std::memory_order_release);  // pairs: row()
   }
   return {};
 }
 
 void VectorTable::assign(Slot slot, std::span<const float> vector) noexcept {
-  std::byte* const chunk = chunks_[slot >> kChunkBits].memory.data();
-  auto* const row = reinterpret_cast<float*>(chunk + (slot & (kChunkSlots - 1)) * stride_);
-  std::copy_n(vector.data(), dimension_, row);
-  if (metric_ == Metric::cosine) row[dimension_] = inverse_norm(row, dimension_);
+  auto* const at = const_cast<float*>(row(slot));  // our own memory, or a private mapping (V3)
+  std::copy_n(vector.data(), dimension_, at);
+  if (metric_ == Metric::cosine) at[dimension_] = inverse_norm(at, dimension_);
+  if (slot < used_end_) return;  // used before
+  used_end_ = slot + 1;
   private_rows_.fetch_add(1, std::memory_order_relaxed);
 }
 
-Status VectorTable::attach(std::uint32_t chunk, ByteSpan data, std::uint32_t rows, std::shared_ptr<const void> owner) {
-  if (rows > kChunkSlots || data.size() < rows * stride_) {
+Status VectorTable::verify_rows(Slot begin, Slot end) const {
+  const std::uint32_t chunk = begin >> kChunkBits;
+  if (chunk >= mapped_.size() || mapped_[chunk].bytes.empty() || begin >= end) return {};
+  return mapped_[chunk].verify((begin & (kChunkSlots - 1)) * stride_, (end - begin) * stride_);
+}
+
+Status VectorTable::attach(std::uint32_t chunk, std::uint32_t rows, MappedRows mapped) {
+  if (rows > kChunkSlots || mapped.bytes.size() < rows * stride_) {
     return {StatusCode::data_damaged, "vectors of chunk " + std::to_string(chunk) + ": " + std::to_string(rows) +
                                           " rows of " + std::to_string(stride_) + " bytes do not fit into " +
-                                          std::to_string(data.size()) + " bytes"};
+                                          std::to_string(mapped.bytes.size()) + " bytes"};
   }
   if (directory_ == nullptr) return out_of_memory();
   if (chunk >= kMaxChunks) return {StatusCode::resource_exhausted, "a collection holds at most 2^31 rows"};
-  const bool aligned = reinterpret_cast<std::uintptr_t>(data.data()) % alignof(float) == 0;
+  std::byte* const data = mapped.bytes.data();
+  const bool aligned = reinterpret_cast<std::uintptr_t>(data) % alignof(float) == 0;
   if (rows == kChunkSlots && aligned) {
     try {
       if (chunks_.size() <= chunk) chunks_.resize(chunk + 1);
+      if (mapped_.size() <= chunk) mapped_.resize(chunk + 1);
     } catch (const std::bad_alloc&) {
       return out_of_memory();
     }
-    chunks_[chunk].owner = std::move(owner);
+    mapped_[chunk] = std::move(mapped);
     mapped_rows_.fetch_add(rows, std::memory_order_relaxed);
-    chunk_pointer(chunk).store(data.data(), std::memory_order_release);  // pairs: row()
+    used_end_ = std::max(used_end_, (chunk << kChunkBits) + rows);
+    chunk_pointer(chunk).store(data, std::memory_order_release);  // pairs: row()
     return {};
   }
   if (Status made = make_chunk(chunk); !made.ok()) return made;
-  std::byte* const memory = chunks_[chunk].memory.data();
-  if (rows > 0) std::memcpy(memory, data.data(), rows * stride_);
+  std::byte* const memory = chunks_[chunk].data();
+  if (rows > 0) std::memcpy(memory, data, rows * stride_);
   private_rows_.fetch_add(rows, std::memory_order_relaxed);
+  used_end_ = std::max(used_end_, (chunk << kChunkBits) + rows);
   chunk_pointer(chunk).store(memory, std::memory_order_release);  // pairs: row()
   return {};
 }

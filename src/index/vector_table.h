@@ -4,14 +4,17 @@
 // Row: `dimension` floats exactly as written by the user, then for cosine one float 1/|x|, then padding to 64 bytes.
 //
 // Invariants
-//  V1. A row is written once, by the committer, before the view that makes its slot visible is published
-//      (release there, acquire in the reader's pin). After that nobody writes it.
+//  V1. A row is written by the committer before the view that makes its slot visible is published (release there,
+//      acquire in the reader's pin), and not again before nobody can see or reach the slot any more.
+//  V3. A mapped chunk is mapped for this process alone, writable: a row that is used again is written in place, and the
+//      kernel copies its page. The file stays as it is. Before the first write to a page its checksum is checked.
 //  V2. Chunk pointers go from null to their final value once (release; readers pair with acquire in row()).
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <span>
@@ -46,12 +49,24 @@ class VectorTable {
   /// Committer only: allocates chunks so that slots below `end` exist. resource_exhausted if memory is short.
   Status reserve(Slot end);
   /// Committer only: fills the row of a fresh slot (cosine: computes the inverse norm in double precision).
-  /// REQUIRES that the slot's chunk is private memory.
+  /// REQUIRES that prepare_row(slot) was ok.
   void assign(Slot slot, std::span<const float> vector) noexcept;
-  /// Before readers exist: chunk `chunk` is `rows` mapped rows kept alive by `owner`. If rows < kChunkSlots the rest of
-  /// the chunk must stay writable: the rows are copied into private memory instead. data_damaged if `data` is too
-  /// short.
-  Status attach(std::uint32_t chunk, ByteSpan data, std::uint32_t rows, std::shared_ptr<const void> owner);
+  /// Before a free row is written: checks what stands beside it in a mapped page. data_damaged: leave the row alone.
+  Status prepare_row(Slot slot) const { return verify_row(slot); }
+  /// Checks the mapped page that holds the row, if it was not checked yet. Any thread. data_damaged names file and
+  /// offset.
+  Status verify_row(Slot slot) const { return verify_rows(slot, slot + 1); }
+  /// The same for rows of one chunk.
+  Status verify_rows(Slot begin, Slot end) const;
+  /// Rows of a file, mapped so that writing to them does not change the file.
+  struct MappedRows {
+    std::span<std::byte> bytes;
+    std::function<Status(std::uint64_t offset, std::uint64_t length)> verify;  ///< checks that part once; any thread
+    std::shared_ptr<const void> owner;                                         ///< keeps the mapping alive
+  };
+  /// Before readers exist: chunk `chunk` is `rows` mapped rows. If rows < kChunkSlots they are copied into private
+  /// memory instead, since there must be room for the rest of the chunk. data_damaged if there are too few bytes.
+  Status attach(std::uint32_t chunk, std::uint32_t rows, MappedRows mapped);
 
   [[nodiscard]] std::uint64_t private_bytes() const noexcept {  ///< rows in private memory
     return private_rows_.load(std::memory_order_relaxed) * stride_;
@@ -61,10 +76,6 @@ class VectorTable {
   }
 
  private:
-  struct Chunk {
-    Pages memory;                       ///< empty if the chunk is mapped
-    std::shared_ptr<const void> owner;  ///< keeps the mapping alive
-  };
   /// The directory is zeroed memory that was never constructed as atomics: it is touched page by page.
   [[nodiscard]] std::atomic_ref<const std::byte*> chunk_pointer(std::uint32_t chunk) const noexcept {
     return std::atomic_ref<const std::byte*>(directory_[chunk]);
@@ -77,7 +88,9 @@ class VectorTable {
   std::size_t stride_;
   const std::byte** directory_ = nullptr;  ///< kMaxChunks pointers, null while a chunk does not exist
   Pages directory_memory_;
-  std::vector<Chunk> chunks_;                   ///< committer only
+  std::vector<Pages> chunks_;                   ///< committer only; empty where a chunk is mapped
+  std::vector<MappedRows> mapped_;              ///< by chunk, without bytes where it is not; fixed before readers exist
+  Slot used_end_ = 0;                           ///< committer only: rows from here on were never used
   std::atomic<std::uint64_t> private_rows_{0};  // meters: relaxed
   std::atomic<std::uint64_t> mapped_rows_{0};
 };

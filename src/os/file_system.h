@@ -26,7 +26,14 @@
 
 namespace holdfast::os {
 
-/// Read-only bytes of a whole file; valid until destroyed, even if the file is removed meanwhile.
+/// How a file is mapped.
+enum class Mapping : std::uint8_t {
+  read_only = 0,
+  /// Bytes may be written, which changes neither the file nor another mapping of it: the written pages are copies.
+  private_writable = 1,
+};
+
+/// Bytes of a whole file; valid until destroyed, even if the file is removed meanwhile.
 class MappedFile {
  public:
   MappedFile() = default;
@@ -34,9 +41,12 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
   virtual ~MappedFile() = default;
   [[nodiscard]] ByteSpan bytes() const noexcept { return bytes_; }
+  /// Empty unless it is private_writable.
+  [[nodiscard]] std::span<std::byte> writable() const noexcept { return writable_; }
 
  protected:
   ByteSpan bytes_;
+  std::span<std::byte> writable_;
 };
 
 class File {
@@ -56,7 +66,8 @@ class File {
   /// pages is unknown; calling it again proves nothing.
   virtual Status sync() = 0;
   /// The whole file as it is now. An empty file gives an empty span.
-  [[nodiscard]] virtual Result<std::unique_ptr<MappedFile>> map() const = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<MappedFile>> map(Mapping mapping) const = 0;
+  [[nodiscard]] Result<std::unique_ptr<MappedFile>> map() const { return map(Mapping::read_only); }
 };
 
 /// Held until destroyed.

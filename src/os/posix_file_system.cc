@@ -30,8 +30,9 @@ namespace {
 
 class PosixMap final : public MappedFile {
  public:
-  PosixMap(void* address, std::size_t size) noexcept {
+  PosixMap(void* address, std::size_t size, Mapping mapping) noexcept {
     bytes_ = ByteSpan(static_cast<const std::byte*>(address), size);
+    if (mapping == Mapping::private_writable) writable_ = {static_cast<std::byte*>(address), size};
   }
   ~PosixMap() override {
     if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
@@ -85,12 +86,17 @@ class PosixFile final : public File {
     return {};
   }
 
-  Result<std::unique_ptr<MappedFile>> map() const override {
+  using File::map;
+  Result<std::unique_ptr<MappedFile>> map(Mapping mapping) const override {
     HF_ASSIGN(const std::uint64_t size, this->size());
-    if (size == 0) return std::unique_ptr<MappedFile>(std::make_unique<PosixMap>(nullptr, 0));
-    void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd_.get(), 0);
+    if (size == 0) return std::unique_ptr<MappedFile>(std::make_unique<PosixMap>(nullptr, 0, mapping));
+    // Of a private mapping only what is written takes memory: nothing is set aside for the rest.
+    const bool writable = mapping == Mapping::private_writable;
+    const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    const int flags = writable ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED;
+    void* address = ::mmap(nullptr, size, protection, flags, fd_.get(), 0);
     if (address == MAP_FAILED) return error_status("map", path_, errno);
-    return std::unique_ptr<MappedFile>(std::make_unique<PosixMap>(address, size));
+    return std::unique_ptr<MappedFile>(std::make_unique<PosixMap>(address, size, mapping));
   }
 
  private:

@@ -55,16 +55,19 @@ class Extent {
   /// Maps the file and checks header, footer and page table against `info`; no page of data is read.
   /// Errors: not_found, data_damaged (names file and offset), unsupported_format, io_error.
   [[nodiscard]] static Result<std::shared_ptr<const Extent>> open(os::FileSystem& fs, const std::string& directory,
-                                                                  const Uuid& collection, const ExtentInfo& info);
+                                                                  const Uuid& collection, const ExtentInfo& info,
+                                                                  os::Mapping mapping = os::Mapping::read_only);
   /// The data bytes, 4096-aligned in memory.
   [[nodiscard]] ByteSpan data() const noexcept { return data_; }
+  /// The same, if mapped private_writable. Whoever writes into a page must have verified it first.
+  [[nodiscard]] std::span<std::byte> writable_data() const noexcept { return writable_; }
   [[nodiscard]] const ExtentInfo& info() const noexcept { return info_; }
   [[nodiscard]] std::uint64_t pages() const noexcept;
   /// Checks the pages that hold [offset, offset + length) against their checksums, each only once in the life of this
-  /// object. Thread-safe. data_damaged names file and offset.
+  /// object. Thread-safe, also beside a write into pages that were verified. data_damaged names file and offset.
   Status verify(std::uint64_t offset, std::uint64_t length) const;
   Status verify_all() const { return verify(0, info_.data_bytes); }
-  /// One page, always read again (for scrubbing).
+  /// One page, always read again (for scrubbing). Not for writable mappings.
   Status verify_page(std::uint64_t page) const;
 
   ~Extent();
@@ -73,6 +76,7 @@ class Extent {
   class Impl;
   Extent() = default;
   ByteSpan data_;
+  std::span<std::byte> writable_;
   ExtentInfo info_;
   std::unique_ptr<Impl> impl_;
 };

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/checksum.h"
+#include "base/mutex.h"
 #include "base/try.h"
 #include "storage/extent_format.h"
 #include "storage/file_names.h"
@@ -25,20 +26,25 @@ class Extent::Impl {
   ExtentHeader header;
   const std::byte* table = nullptr;  ///< page checksums, in the map
   /// One bit per page that was found good. Relaxed throughout: a bit publishes nothing, since the page's bytes were
-  /// there, unchanged, before any thread had this object; a bit seen late only costs a second check.
+  /// there, unchanged, before any thread had this object.
   std::unique_ptr<std::atomic<std::uint64_t>[]> verified;
+  /// Held while a page is read for its checksum. A page of a writable mapping is written only once its bit is set, so
+  /// nobody reads it then.
+  Mutex checking;
 };
 
 Extent::~Extent() = default;
 
 Result<std::shared_ptr<const Extent>> Extent::open(os::FileSystem& fs, const std::string& directory,
-                                                   const Uuid& collection, const ExtentInfo& info) {
+                                                   const Uuid& collection, const ExtentInfo& info,
+                                                   os::Mapping mapping) {
   auto impl = std::make_unique<Impl>();
   impl->path = os::join(directory, extent_name(info.number));
   const std::string& path = impl->path;
   if (info.data_bytes > kMaxExtentData) return damaged(path, 0, "the manifest gives it an impossible length");
   HF_ASSIGN(const auto file, fs.open(path, os::FileSystem::Access::read));
-  HF_ASSIGN(impl->map, file->map());
+  HF_ASSIGN(impl->map, file->map(mapping));
+  const std::span<std::byte> writable = impl->map->writable();
   const ByteSpan bytes = impl->map->bytes();
 
   switch (decode_extent_header(bytes, impl->header)) {
@@ -81,6 +87,7 @@ Result<std::shared_ptr<const Extent>> Extent::open(os::FileSystem& fs, const std
 
   const std::shared_ptr<Extent> extent(new Extent());
   extent->data_ = bytes.subspan(kExtentDataOffset, info.data_bytes);
+  if (!writable.empty()) extent->writable_ = writable.subspan(kExtentDataOffset, info.data_bytes);
   extent->info_ = info;
   extent->impl_ = std::move(impl);
   return std::shared_ptr<const Extent>(extent);
@@ -98,6 +105,8 @@ Status Extent::verify(std::uint64_t offset, std::uint64_t length) const {
     std::atomic<std::uint64_t>& word = impl_->verified[page / kBitsPerWord];
     const std::uint64_t bit = std::uint64_t{1} << (page % kBitsPerWord);
     if ((word.load(std::memory_order_relaxed) & bit) != 0) continue;  // partner: the fetch_or below
+    MutexLock lock(impl_->checking);
+    if ((word.load(std::memory_order_relaxed) & bit) != 0) continue;  // somebody else did it meanwhile
     HF_TRY(verify_page(page));
     word.fetch_or(bit, std::memory_order_relaxed);  // partner: the load above
   }

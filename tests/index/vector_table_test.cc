@@ -48,9 +48,18 @@ TEST(VectorTable, RefusesMoreSlotsThanKeysCanName) {
 TEST(VectorTable, AttachUsesFullChunksWhereTheyAreAndCopiesPartialOnes) {
   VectorTable table(16, Metric::l2);
   auto mapped = std::make_shared<std::vector<float>>(std::size_t{kChunkSlots} * 16, 1.5F);
-  const ByteSpan bytes = std::as_bytes(std::span(*mapped));
-  ASSERT_TRUE(table.attach(0, bytes, kChunkSlots, mapped).ok());
-  ASSERT_TRUE(table.attach(1, bytes, 10, mapped).ok());
+  std::uint64_t checked = 0;
+  const auto check = [&](std::uint64_t offset, std::uint64_t) {
+    checked = offset;
+    return Status();
+  };
+  const VectorTable::MappedRows rows{std::as_writable_bytes(std::span(*mapped)), check, mapped};
+  ASSERT_TRUE(table.attach(0, kChunkSlots, rows).ok());
+  ASSERT_TRUE(table.attach(1, 10, rows).ok());
+  ASSERT_TRUE(table.prepare_row(3).ok());
+  EXPECT_EQ(checked, 3 * 64U);
+  ASSERT_TRUE(table.prepare_row(kChunkSlots + 9).ok());
+  EXPECT_EQ(checked, 3 * 64U) << "copied rows have no page to check";
   EXPECT_EQ(table.row(7), mapped->data() + 7 * 16);
   EXPECT_EQ(table.row(kChunkSlots + 9)[15], 1.5F);
   EXPECT_EQ(table.mapped_bytes(), std::uint64_t{kChunkSlots} * 64);
@@ -59,15 +68,17 @@ TEST(VectorTable, AttachUsesFullChunksWhereTheyAreAndCopiesPartialOnes) {
   table.assign(kChunkSlots + 10, std::vector<float>(16, 2.0F));
   EXPECT_EQ(table.row(kChunkSlots + 10)[0], 2.0F);
   const std::weak_ptr<std::vector<float>> alive = mapped;
+  table.assign(5, std::vector<float>(16, 4.0F));
+  EXPECT_EQ((*mapped)[5 * 16], 4.0F) << "a row that is used again is written in place";
   mapped.reset();
   EXPECT_FALSE(alive.expired());
 }
 
 TEST(VectorTable, AttachRefusesDataThatIsTooShort) {
   VectorTable table(16, Metric::l2);
-  const std::vector<std::byte> bytes(640);
-  EXPECT_EQ(table.attach(0, bytes, 11, nullptr).code(), StatusCode::data_damaged);
-  EXPECT_EQ(table.attach(0, bytes, kChunkSlots + 1, nullptr).code(), StatusCode::data_damaged);
+  std::vector<std::byte> bytes(640);
+  EXPECT_EQ(table.attach(0, 11, {bytes, nullptr, nullptr}).code(), StatusCode::data_damaged);
+  EXPECT_EQ(table.attach(0, kChunkSlots + 1, {bytes, nullptr, nullptr}).code(), StatusCode::data_damaged);
 }
 
 TEST(Query, MeasuresWhatTheMetricSays) {

@@ -20,7 +20,10 @@ Status disk_is_full() {
 
 class SimMap final : public os::MappedFile {
  public:
-  explicit SimMap(Bytes copy) : copy_(std::move(copy)) { bytes_ = copy_; }
+  SimMap(Bytes copy, os::Mapping mapping) : copy_(std::move(copy)) {
+    bytes_ = copy_;
+    if (mapping == os::Mapping::private_writable) writable_ = copy_;
+  }
 
  private:
   Bytes copy_;
@@ -87,11 +90,12 @@ class SimFileSystem::SimFile final : public os::File {
     return verdict.status;
   }
 
-  Result<std::unique_ptr<os::MappedFile>> map() const override {
+  using os::File::map;
+  Result<std::unique_ptr<os::MappedFile>> map(os::Mapping mapping) const override {
     const CallInfo info = core_->announce(call_of(CallKind::map, path_));
     MutexLock lock(core_->mutex);
     HF_TRY(core_->judge(info).status);
-    return std::unique_ptr<os::MappedFile>(std::make_unique<SimMap>(core_->disk.file(id_).cached.whole()));
+    return std::unique_ptr<os::MappedFile>(std::make_unique<SimMap>(core_->disk.file(id_).cached.whole(), mapping));
   }
 
  private:
