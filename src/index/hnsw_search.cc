@@ -3,7 +3,7 @@
 //
 // Invisible (dead) nodes route, but must not fill the beam. Three ways, by how many there are:
 //   none        the plain beam
-//   few         the plain beam, wider by their share and some more; what is invisible is left out at the end. If too
+//   few         the plain beam, wider by their share; what is invisible is left out at the end. If too
 //               little remains, because the dead lie where the query does, the third way is gone as well.
 //   many        a walk with heaps that asks for the visibility of each node and counts only visible ones
 // The first two keep the beam in one sorted array, which is faster up to widths of several hundred.
@@ -20,13 +20,14 @@ namespace {
 /// Above this width heaps are faster than one sorted array (candidate_pool.h).
 constexpr std::uint32_t kWidePool = 768;
 
-/// A beam that is likely to hold `ef` visible nodes although `hidden` of `nodes` are not; 0 if that is not worth while.
-std::uint32_t widened(std::uint32_t ef, std::uint32_t hidden, std::uint32_t nodes) {
+/// A beam that holds about `ef` visible nodes, and most likely `k`, although `hidden` of `nodes` are not visible; 0 if
+/// that is not worth while.
+std::uint32_t widened(std::uint32_t k, std::uint32_t ef, std::uint32_t hidden, std::uint32_t nodes) {
   if (hidden >= nodes || hidden > nodes - hidden) return 0;
   const double odds = static_cast<double>(hidden) / static_cast<double>(nodes - hidden);
-  // The number of dead nodes met before the ef-th visible one: its mean, and two deviations if they lie at random.
-  const double more = ef * odds + 2 * std::sqrt(ef * odds * (1 + odds));
-  const double width = ef + std::ceil(more);
+  // Hidden nodes that are met before the k-th visible one: their mean and three deviations, if they lie at random.
+  const double for_k = k + k * odds + 3 * std::sqrt(k * odds * (1 + odds));
+  const double width = std::ceil(std::max(ef + ef * odds, for_k));
   return width <= kWidePool ? static_cast<std::uint32_t>(width) : 0;
 }
 
@@ -41,7 +42,7 @@ void take_all(const CandidatePool& pool, std::uint32_t k, std::vector<Candidate>
 /// width `ef` of its own.
 bool take_visible(const CandidatePool& pool, std::uint32_t width, std::uint32_t k, std::uint32_t ef,
                   const Visibility& visibility, std::vector<Candidate>& out) {
-  const std::size_t enough = std::max<std::size_t>(k, ef - ef / 8);
+  const std::size_t enough = std::max<std::size_t>(k, ef - ef / 4);
   std::size_t visible = 0;
   for (std::size_t i = 0; i < pool.size() && visible < enough; ++i) {
     const Slot slot = slot_of(pool[i], Ties::older_first);
@@ -68,7 +69,8 @@ void search_graph(const Graph& graph, const GraphRoot& root, const Query& query,
     beam_search(walk, start, 0, ef, Ties::older_first, scratch, aids.stop);
     return take_all(scratch.pool, k, out);
   }
-  if (const std::uint32_t width = widened(ef, aids.hidden, root.nodes); visibility.visible != nullptr && width != 0) {
+  if (const std::uint32_t width = widened(k, ef, aids.hidden, root.nodes);
+      visibility.visible != nullptr && width != 0) {
     beam_search(walk, start, 0, width, Ties::older_first, scratch, aids.stop);
     if (take_visible(scratch.pool, width, k, ef, visibility, out)) return;
     out.clear();
