@@ -15,8 +15,10 @@
 // Batch mates never push candidates of the graph aside: a batch that is one tight cluster would otherwise link to
 // itself only and become an island.
 //
-// Dead nodes (not linkable) are walked through and take no place in the beam: it goes on until it holds ef_construction
-// linkable nodes. They get no reverse links: their lists are about to go. But if a member finds no linkable node at all
+// Dead nodes (not linkable) are walked through, and the beam goes on until it holds ef_construction linkable nodes:
+// while few are dead, a plain beam that is wider by their share (measured on a sample), which is faster than asking for
+// every node that is met; where it finds too few linkable ones, and where many are dead, one that counts only those.
+// Dead nodes get no reverse links: their lists are about to go. But if a member finds no linkable node at all
 // at a level, because everything there is dead, the node where its descent ended (the anchor) gets a link to it, so
 // that later walks, which can only come through dead nodes, find the new ones. Repair and connect() do the rest.
 #include "index/hnsw_insert.h"
@@ -123,6 +125,7 @@ Status Insertion::prepare() {
     uppers_[member] = new_upper(static_cast<std::uint32_t>(nodes_[member].level));
     if (uppers_[member] == nullptr) return out_of_memory();
   }
+  choose_width();
   select_.resize(threads_);
   if (scratch_.size() < threads_) scratch_.resize(threads_);
   return {};
@@ -138,18 +141,43 @@ bool Insertion::choose_links() {
   });
 }
 
+/// See the head of this file. Depends on the base epoch and on who is linkable only.
+void Insertion::choose_width() {
+  if (linkable_.visible == nullptr || base_.levels == 0) return;
+  constexpr std::uint32_t kSample = 4'096;
+  const Slot limit = store_.slot_limit();
+  const Slot stride = std::max<Slot>(limit / kSample, 1) | 1;  // odd: does not beat with the chunks
+  std::uint32_t nodes = 0;
+  std::uint32_t dead = 0;
+  for (std::uint64_t slot = 0; slot < limit; slot += stride) {
+    bool is_node = false;
+    (void)store_.level0(static_cast<Slot>(slot), base_.epoch, is_node);
+    if (!is_node) continue;
+    ++nodes;
+    dead += linkable_(static_cast<Slot>(slot)) ? 0 : 1;
+  }
+  if (std::uint64_t{dead} * 4 > nodes) return;  // many
+  const std::uint32_t ef = store_.params().ef_construction;
+  // Half as many again as expected, and a few more: in most places it is enough.
+  width_ = ef + static_cast<std::uint32_t>(std::uint64_t{ef} * dead * 3 / (std::max(nodes, 1U) * 2)) + 4;
+}
+
 /// The best linkable nodes of one level into scratch.results, nearest first; `nearest`, where to start, becomes the
 /// first of them.
 void Insertion::find_linkable(const Walk& walk, int level, Candidate& nearest, WalkScratch& scratch) const {
   const std::uint32_t ef = store_.params().ef_construction;
   std::vector<CandidateKey>& found = scratch.results;
-  if (linkable_.visible == nullptr) {
-    beam_search(walk, nearest, level, ef, Ties::younger_first, scratch);
+  const std::uint32_t width = linkable_.visible == nullptr ? ef : width_;
+  bool enough = false;
+  if (width > 0) {
+    beam_search(walk, nearest, level, width, Ties::younger_first, scratch);
     found.clear();
-    for (std::size_t i = 0; i < scratch.pool.size(); ++i) found.push_back(scratch.pool[i]);
-  } else {
-    filtered_search(walk, nearest, ef, linkable_, scratch, {}, level, Ties::younger_first);
+    for (std::size_t i = 0; i < scratch.pool.size() && found.size() < ef; ++i) {
+      if (linkable_(slot_of(scratch.pool[i], Ties::younger_first))) found.push_back(scratch.pool[i]);
+    }
+    enough = found.size() == ef || scratch.pool.size() < width;  // or: that is all there is
   }
+  if (!enough) filtered_search(walk, nearest, ef, linkable_, scratch, {}, level, Ties::younger_first);
   if (!found.empty()) nearest = {distance_of(found[0]), slot_of(found[0], Ties::younger_first)};
 }
 

@@ -45,6 +45,7 @@ class Insertion {
     std::uint32_t begin = 0;  ///< in links_
     Candidate anchor;         ///< a dead node that must link to the member, since no linkable one will; or no slot
   };
+  void choose_width();
   void find_linkable(const Walk& walk, int level, Candidate& nearest, WalkScratch& scratch) const;
   void choose_for(std::size_t member, WalkScratch& scratch, SelectScratch& select);
   void add_mates(std::size_t member, int level, const Query& query, float far, CandidatePool& mates) const;
@@ -66,6 +67,7 @@ class Insertion {
   const std::span<const NewNode> nodes_;
   const Visibility linkable_;
   const unsigned threads_;
+  std::uint32_t width_ = 0;  ///< of the plain beam that is tried first where there are dead nodes; 0: none
 
   std::vector<std::vector<std::uint32_t>> members_at_;  ///< by level: linkable members that have it, by slot
   std::vector<std::size_t> first_chosen_;               ///< by member: its entry of level 0 in chosen_

@@ -25,6 +25,7 @@
 #include "index/graph_impl.h"
 #include "index/hnsw_select.h"
 #include "index/parallel_for.h"
+#include "index/score.h"
 
 namespace holdfast::index {
 namespace {
@@ -63,7 +64,8 @@ class Repair {
     VisitedSet seen;
     std::vector<Slot> kept;
     std::vector<Slot> doomed;  ///< in the order in which they were found
-    std::vector<Candidate> candidates;
+    std::vector<Slot> offered;
+    std::vector<Candidate> candidates;  ///< what is offered, with distances, nearest first
     SelectScratch select;
   };
 
@@ -86,7 +88,10 @@ class Repair {
     find_candidates(slot, level, links, worker);
     const VectorTable& vectors = store_.vectors();
     const Query query = Query::of_row(vectors, slot);
-    for (Candidate& candidate : worker.candidates) candidate.distance = query.distance(vectors.row(candidate.slot));
+    worker.candidates.clear();
+    score(vectors, query, worker.offered.data(), worker.offered.size(), [&worker](Slot candidate, float distance) {
+      worker.candidates.push_back({distance, candidate});
+    });
     std::sort(worker.candidates.begin(), worker.candidates.end());
     const std::uint32_t links_max = store_.params().max_links(level);
     const std::uint32_t places = links_max - std::min(static_cast<std::uint32_t>(worker.kept.size()), links_max);
@@ -101,11 +106,11 @@ class Repair {
     return true;
   }
 
-  /// Surviving links into worker.kept, what the doomed ones lead to into worker.candidates.
+  /// Surviving links into worker.kept, what the doomed ones lead to into worker.offered.
   void find_candidates(Slot slot, int level, std::span<const Slot> links, Worker& worker) const {
     worker.kept.clear();
     worker.doomed.clear();
-    worker.candidates.clear();
+    worker.offered.clear();
     worker.seen.reset(store_.slot_limit());
     (void)worker.seen.insert(slot);
     for (const Slot link : links) {
@@ -115,13 +120,13 @@ class Repair {
     const std::size_t direct = worker.doomed.size();
     const std::size_t enough = store_.params().max_links(level);
     for (std::size_t i = 0; i < std::min(worker.doomed.size(), kDoomedExpanded); ++i) {
-      if (i >= direct && worker.candidates.size() >= enough) break;
+      if (i >= direct && worker.offered.size() >= enough) break;
       for (const Slot link : store_.neighbors(worker.doomed[i], level, epoch_)) {
         if (!worker.seen.insert(link)) continue;
         if (doomed_.contains(link)) {
           worker.doomed.push_back(link);
         } else if (linkable_(link)) {
-          worker.candidates.push_back({0, link});
+          worker.offered.push_back(link);
         }
       }
     }
