@@ -21,7 +21,7 @@ class Removal {
   Removal(GraphStore& store, const GraphRoot& base, const SlotSet& doomed, Slot end)
       : store_(store), base_(base), doomed_(doomed), end_(end) {}
 
-  /// One pass over what remains: that it names no doomed node, and who is the highest.
+  /// One pass over what remains: that it names no doomed node, and how many there are, and who is the highest.
   [[nodiscard]] Status inspect() {
     for (Slot slot = 0; slot < end_; ++slot) {
       bool is_node = false;
@@ -34,6 +34,7 @@ class Removal {
         if (Status status = inspect_list(slot, level, store_.upper(slot, level, base_.epoch)); !status.ok())
           return status;
       }
+      ++remaining_;
       if (top > highest_level_) {
         highest_level_ = top;
         highest_ = slot;
@@ -62,8 +63,7 @@ class Removal {
 
   /// bad_alloc only before the first change.
   [[nodiscard]] GraphRoot publish(std::vector<RetiredList>& retired) {
-    const std::size_t removed = change_.size();
-    if (removed == 0) return base_;
+    if (change_.size() == 0) return base_;
     std::size_t upper_lists = 0;
     for (const Replacement& replacement : change_.part(0)) {
       const UpperNode* const upper = store_.upper_node(replacement.slot);
@@ -74,11 +74,10 @@ class Removal {
     // From here on nothing can fail.
     GraphRoot root = base_;
     ++root.epoch;
-    root.nodes = base_.nodes - static_cast<std::uint32_t>(removed);
-    if (root.nodes == 0 || highest_ == kNoSlot) {
+    root.nodes = remaining_;
+    if (remaining_ == 0) {
       root.entry = kNoSlot;
       root.levels = 0;
-      root.nodes = 0;
     } else if (doomed_.contains(base_.entry)) {
       root.entry = highest_;
       root.levels = static_cast<std::uint32_t>(highest_level_) + 1;
@@ -111,6 +110,7 @@ class Removal {
   const GraphRoot base_;
   const SlotSet& doomed_;
   const Slot end_;
+  std::uint32_t remaining_ = 0;
   int highest_level_ = -1;
   Slot highest_ = kNoSlot;
   GraphChange change_;

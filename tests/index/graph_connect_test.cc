@@ -186,6 +186,25 @@ TEST(GraphConnect, NodesThatNobodyWantsAreFoundUnderTheInnerProduct) {
   world.expect_alright();
 }
 
+TEST(GraphCheckOfSlots, NamesLinksToWhatIsNoNodeOrFree) {
+  MortalWorld world(2, Metric::l2, kSmall);
+  forge(world, 4, {{0, {1, 2}}, {1, {0, 3, 3}}, {2, {0}}, {3, {0}}}, {}, 0);
+  world.free = {2};
+  const GraphCheck check = check_graph(*world.graph, world.root, world.end, {}, world.in_use());
+  ASSERT_EQ(check.violations.size(), 2U);
+  EXPECT_NE(check.violations[0].find("slot 1, level 0: a link stands twice"), std::string::npos);
+  EXPECT_NE(check.violations[1].find("slot 2 is a node, but free"), std::string::npos);
+  // All go at once: nobody is left who names them, and one comes back.
+  SlotSet all;
+  for (Slot slot = 0; slot < 4; ++slot) all.insert(slot);
+  world.step(world.graph->writer().remove(world.root, all, world.end, world.retired));
+  const NewNode one[] = {{2, 0}};
+  world.graph->release_node(2);
+  world.step(world.graph->writer().insert(world.root, one, 1, world.retired));
+  EXPECT_EQ(check_graph(*world.graph, world.root, world.end).violations, std::vector<std::string>());
+  EXPECT_EQ(world.root.nodes, 1U);
+}
+
 TEST(SlotSets, InsertContainForEach) {
   SlotSet set(10);
   EXPECT_TRUE(set.empty());
