@@ -12,7 +12,8 @@ namespace {
 void add(SlotTable& slots, IdMap& map, Slot slot, PointId id, std::vector<std::unique_ptr<IdMap::Table>>* outgrown) {
   ASSERT_TRUE(slots.reserve(slot + 1).ok());
   if (auto old = map.reserve(1)) outgrown->push_back(std::move(old));
-  slots.assign(slot, id, slot + 1, map.find(id), nullptr);
+  const Slot previous = map.find(id);
+  slots.assign(slot, {id, slot + 1, {previous, slot + 1}, true, nullptr});
   map.insert(slot);
 }
 
@@ -27,7 +28,7 @@ TEST(IdMap, finds_the_newest_slot_of_each_id_across_growth) {
   for (std::uint64_t id = 0; id < 3000; ++id) {
     const Slot newest = map.find(id);
     EXPECT_EQ(newest, id < 2000 ? id + 3000 : id);
-    EXPECT_EQ(slots.previous(newest), id < 2000 ? id : kNoSlot);
+    EXPECT_EQ(slots.previous(newest).slot, id < 2000 ? id : kNoSlot);
   }
   EXPECT_EQ(map.find(3000), kNoSlot);
   EXPECT_EQ(map.find(PointId::from_parts(PointId::Kind::uuid, 0, 5)), kNoSlot) << "kinds are part of the id";
@@ -53,6 +54,41 @@ TEST(IdMap, readers_run_beside_the_committer) {
     add(slots, map, slot, PointId(slot), &outgrown);
     published.store(slot + 1, std::memory_order_release);
   }
+}
+
+TEST(IdMap, erased_entries_are_found_no_more_and_their_places_used_again) {
+  SlotTable slots;
+  IdMap map(slots);
+  std::vector<std::unique_ptr<IdMap::Table>> outgrown;
+  for (Slot slot = 0; slot < 1000; ++slot) add(slots, map, slot, PointId(slot), &outgrown);
+  const std::size_t grown = outgrown.size();
+  const std::uint64_t bytes = map.memory_bytes();
+  // Rows are used again for other ids, many times over: the table does not grow, and every id leads to its row.
+  for (std::uint64_t round = 1; round <= 50; ++round) {
+    for (Slot slot = 0; slot < 1000; ++slot) {
+      map.erase(slot);
+      EXPECT_EQ(map.find(PointId((round - 1) * 1000 + slot)), kNoSlot);
+      add(slots, map, slot, PointId(round * 1000 + slot), &outgrown);
+    }
+    for (Slot slot = 0; slot < 1000; ++slot)
+      ASSERT_EQ(map.find(PointId(round * 1000 + slot)), slot) << "round " << round;
+  }
+  EXPECT_EQ(map.size(), 1000U);
+  EXPECT_LE(map.memory_bytes(), 2 * bytes);
+  EXPECT_GE(outgrown.size(), grown);
+}
+
+TEST(IdMap, erasing_an_old_version_leaves_the_entry_of_the_new_one) {
+  SlotTable slots;
+  IdMap map(slots);
+  std::vector<std::unique_ptr<IdMap::Table>> outgrown;
+  add(slots, map, 0, PointId(7), &outgrown);
+  add(slots, map, 1, PointId(7), &outgrown);
+  map.erase(0);
+  EXPECT_EQ(map.find(7), 1U);
+  map.erase(1);
+  EXPECT_EQ(map.find(7), kNoSlot);
+  EXPECT_EQ(map.size(), 0U);
 }
 
 }  // namespace

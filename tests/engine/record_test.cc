@@ -25,7 +25,7 @@ TEST(Record, round_trip) {
   ASSERT_EQ(operations.size(), 4u);
   EXPECT_EQ(operations[0].id, PointId(7));
   float vector[3];
-  std::memcpy(vector, operations[0].vector.data(), sizeof vector);
+  std::memcpy(vector, operations[0].vectors.data(), sizeof vector);
   EXPECT_EQ(vector[2], 3.5F);
   EXPECT_EQ(operations[0].payload->text(), "{\"a\":1}");
   EXPECT_EQ(operations[1].kind, WriteBatch::Kind::erase);

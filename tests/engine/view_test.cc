@@ -1,7 +1,7 @@
 // Pins and reclamation: nothing that a pinned view shows is freed, everything else is.
+#include "engine/view.h"
 #include "engine/pins.h"
 #include "engine/reclaimer.h"
-#include "engine/view.h"
 
 #include <gtest/gtest.h>
 
@@ -15,8 +15,11 @@ namespace {
 
 struct Stage {
   SlotTable slots;
+  index::VectorTable vectors{2, Metric::l2};
+  index::Graph graph{vectors, {}};
+  FreeSlots free_slots;
   PinTable pins{new View{}};
-  Reclaimer reclaimer{pins, slots};
+  Reclaimer reclaimer{pins, slots, graph, free_slots, 100};
 
   void publish(Lsn lsn, GraphEpoch epoch) {
     auto* view = new View(*pins.current());
