@@ -1,6 +1,8 @@
 // holdfast get: points by id.
 #include <cstdio>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/json_text.h"
@@ -19,13 +21,36 @@ struct Arguments {
   bool full = false;
 };
 
+/// The vectors of a point, one by one.
+std::vector<std::span<const float>> values_of(const Point& point) {
+  std::vector<std::span<const float>> values;
+  const std::size_t dimension = point.vector.size() / point.values;
+  for (std::uint32_t i = 0; i < point.values; ++i) {
+    values.push_back(std::span(point.vector).subspan(i * dimension, dimension));
+  }
+  return values;
+}
+
+/// One vector is "vector": [...], several are "vectors": [[...], [...]], as an import reads them.
 void print_json(const Point& point) {
-  std::puts(JsonObject()
-                .raw("id", json_id(point.id))
-                .raw("vector", json_vector(point.vector))
-                .raw("payload", json_payload(point.payload))
-                .str()
-                .c_str());
+  JsonObject object;
+  object.raw("id", json_id(point.id));
+  if (point.values == 1) {
+    object.raw("vector", json_vector(point.vector));
+  } else {
+    JsonArray values;
+    for (const std::span<const float> value : values_of(point)) values.raw(json_vector(value));
+    object.raw("vectors", values.str());
+  }
+  std::puts(object.raw("payload", json_payload(point.payload)).str().c_str());
+}
+
+std::string vector_text(const Point& point, bool full) {
+  std::vector<std::string> texts;
+  for (const std::span<const float> value : values_of(point)) {
+    texts.push_back(full ? json_vector(value) : abbreviate(value));
+  }
+  return join(texts, " ");
 }
 
 /// Prints what is there, names what is not. `missing` counts.
@@ -50,8 +75,7 @@ Status print_points(const Collection& collection, const Arguments& arguments, st
     if (arguments.json) {
       print_json(*point);
     } else {
-      table.add(
-          {id.to_string(), arguments.full ? json_vector(point->vector) : abbreviate(point->vector), point->payload});
+      table.add({id.to_string(), vector_text(*point, arguments.full), point->payload});
     }
   }
   if (!arguments.json && found != 0) table.print();

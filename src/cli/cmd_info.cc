@@ -51,8 +51,11 @@ std::string json_collection(const Collection& collection) {
       .number("m", config.m)
       .number("ef_construction", config.ef_construction)
       .number("points", stats.points)
+      .number("values", stats.values)
       .number("slots", stats.slots)
       .number("dead_slots", stats.dead_slots)
+      .number("free_slots", stats.free_slots)
+      .number("dead_in_graph", stats.dead_in_graph)
       .number("growing", stats.growing)
       .number("graph_nodes", stats.graph_nodes)
       .number("graph_levels", stats.graph_levels)
@@ -66,6 +69,14 @@ std::string json_collection(const Collection& collection) {
       .number("overhead_bytes", stats.overhead_bytes)
       .number("payload_bytes", stats.payload_bytes)
       .number("retained_bytes", stats.retained_bytes)
+      .number("reclaim_backlog", stats.reclaim_backlog)
+      .number("pinned_snapshots", stats.pinned_snapshots)
+      .number("oldest_snapshot_lsn", stats.oldest_snapshot_lsn)
+      .number("oldest_snapshot_age_ms", stats.oldest_snapshot_age_ms)
+      .number("expired_snapshots", stats.expired_snapshots)
+      .number("vacuumed_slots", stats.vacuumed_slots)
+      .number("writer_stalls", stats.writer_stalls)
+      .number("writer_stall_us", stats.writer_stall_us)
       .text("write_error", stats.write_error)
       .raw("recovery", json_recovery(collection.recovery_report()))
       .str();
@@ -94,6 +105,22 @@ std::string recovery_text(const RecoveryReport& report) {
   return text;
 }
 
+std::string snapshots_text(const CollectionStats& stats) {
+  std::string text = grouped(stats.pinned_snapshots) + " held";
+  if (stats.pinned_snapshots != 0) {
+    text += format(", the oldest at lsn %llu for %s", static_cast<unsigned long long>(stats.oldest_snapshot_lsn),
+                   human_duration(static_cast<double>(stats.oldest_snapshot_age_ms) / 1000).c_str());
+  }
+  return text + ", " + human_bytes(stats.retained_bytes) + " retained, " + counted(stats.reclaim_backlog, "row") +
+         " waiting for them, " + grouped(stats.expired_snapshots) + " expired";
+}
+
+std::string points_text(const CollectionStats& stats) {
+  std::string text = grouped(stats.points);
+  if (stats.values != stats.points) text += " with " + counted(stats.values, "vector");
+  return text + ", " + grouped(stats.growing) + " not yet in the graph";
+}
+
 void print_collection(const Collection& collection) {
   const CollectionConfig& config = collection.config();
   const CollectionStats stats = collection.stats();
@@ -103,8 +130,13 @@ void print_collection(const Collection& collection) {
       {"vectors", format("%u components, %s", config.dimension, std::string(to_string(config.metric)).c_str())},
       {"graph", format("M %u, ef_construction %u; %s in %u levels", config.m, config.ef_construction,
                        counted(stats.graph_nodes, "node").c_str(), stats.graph_levels)},
-      {"points", grouped(stats.points) + " (" + counted(stats.dead_slots, "dead row") + ", " + grouped(stats.growing) +
-                     " not yet in the graph)"},
+      {"points", points_text(stats)},
+      {"rows", grouped(stats.slots) + " (" + grouped(stats.dead_slots) + " dead, of which " +
+                   grouped(stats.dead_in_graph) + " in the graph; " + grouped(stats.free_slots) + " free; " +
+                   grouped(stats.vacuumed_slots) + " vacuumed since open)"},
+      {"snapshots", snapshots_text(stats)},
+      {"writers", counted(stats.writer_stalls, "stall") +
+                      format(" since open, %.1f ms in all", static_cast<double>(stats.writer_stall_us) / 1000)},
       {"memory",
        human_bytes(stats.vector_bytes) + " vectors, " + human_bytes(beside) + " beside them" +
            (stats.points == 0 ? std::string()

@@ -1,7 +1,9 @@
 // holdfast search: nearest points of a vector, of a stored point, or of each row of a file.
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "cli/commands.h"
 #include "cli/import/vector_source.h"
@@ -17,6 +19,8 @@
 namespace holdfast::cli {
 namespace {
 
+constexpr std::uint64_t kMaxDeadlineMs = std::uint64_t{24} * 3600 * 1000;
+
 struct Arguments {
   StoreArguments at;
   std::string vector;
@@ -26,18 +30,45 @@ struct Arguments {
   std::uint64_t limit = 0;
   SearchOptions search;
   std::optional<std::uint32_t> ef;
+  std::optional<std::uint32_t> k;
+  std::optional<float> radius;
+  std::optional<std::uint64_t> deadline_ms;
   bool json = false;
 };
 
-std::string json_hits(std::uint64_t query, const Hits& hits, bool with_payload) {
+/// The deadline holds for one query, from when it is asked.
+Result<Hits> ask(const Snapshot& snapshot, std::span<const float> query, const Arguments& arguments) {
+  ReadLimits limits;
+  if (arguments.deadline_ms) {
+    limits.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(*arguments.deadline_ms);
+  }
+  if (arguments.radius) {
+    RangeOptions range;
+    range.radius = *arguments.radius;
+    range.ef = arguments.search.ef;
+    range.limit = arguments.k.value_or(0);
+    range.with_payload = arguments.search.with_payload;
+    range.exact = arguments.search.exact;
+    range.limits = limits;
+    return snapshot.search_range(query, range);
+  }
+  SearchOptions options = arguments.search;
+  options.limits = limits;
+  return snapshot.search(query, options);
+}
+
+std::string json_hits(std::uint64_t query, const Hits& hits, const Arguments& arguments) {
   JsonArray list;
   for (const Hit& hit : hits) {
     JsonObject object;
     object.raw("id", json_id(hit.id)).raw("distance", json_number(hit.distance));
-    if (with_payload) object.raw("payload", json_payload(hit.payload));
+    if (arguments.search.with_payload) object.raw("payload", json_payload(hit.payload));
     list.raw(object.str());
   }
-  return JsonObject().number("query", query).raw("hits", list.str()).str();
+  JsonObject answer;
+  answer.number("query", query).raw("hits", list.str());
+  if (arguments.deadline_ms) answer.boolean("partial", hits.stopped != Stopped::no);
+  return answer.str();
 }
 
 /// Prints the hits of one query after the other.
@@ -47,8 +78,12 @@ class HitPrinter {
 
   void print(std::uint64_t query, const Hits& hits) {
     if (arguments_.json) {
-      std::puts(json_hits(query, hits, arguments_.search.with_payload).c_str());
+      std::puts(json_hits(query, hits, arguments_).c_str());
       return;
+    }
+    if (hits.stopped != Stopped::no) {
+      note("holdfast: query " + std::to_string(query) +
+           " is answered in part, its deadline has passed: give a longer --deadline-ms, or a smaller --ef");
     }
     Table table = empty_table();
     std::size_t rank = 0;
@@ -97,7 +132,7 @@ int search_file(const Snapshot& snapshot, const Collection& collection, const Ar
     const Result<bool> any = (*source)->next(record);
     if (!any.ok()) return fail_input(any.status());
     if (!*any) break;
-    const Result<Hits> hits = snapshot.search(record.vector, arguments.search);
+    const Result<Hits> hits = ask(snapshot, std::span(record.vector).first((*source)->dimension()), arguments);
     if (!hits.ok()) return fail(hits.status().with_context((*source)->locate(record.row)));
     printer.print(record.row, *hits);
   }
@@ -122,8 +157,9 @@ Status search_one(const Snapshot& snapshot, const Collection& collection, const 
     }
     if (!point.ok()) return point.status();
     query = std::move(point->vector);
+    query.resize(collection.config().dimension);  // of several vectors the first
   }
-  CLI_ASSIGN(const Hits hits, snapshot.search(query, arguments.search));
+  CLI_ASSIGN(const Hits hits, ask(snapshot, query, arguments));
   HitPrinter(arguments).print(0, hits);
   return {};
 }
@@ -133,7 +169,11 @@ Status check(Arguments& arguments) {
   if (given != 1) {
     return {StatusCode::invalid_argument, "what is searched for: give one of --vector, --id and --file"};
   }
-  CLI_TRY(check_range("--k", arguments.search.k, 1, kMaxK));
+  if (arguments.deadline_ms) CLI_TRY(check_range("--deadline-ms", *arguments.deadline_ms, 0, kMaxDeadlineMs));
+  if (arguments.k) {
+    CLI_TRY(check_range("--k", *arguments.k, 1, kMaxK));
+    arguments.search.k = *arguments.k;
+  }
   if (arguments.ef) {
     CLI_TRY(check_range("--ef", *arguments.ef, 1, kMaxEf));
     arguments.search.ef = *arguments.ef;
@@ -172,8 +212,11 @@ void add_search(CLI::App& app, int& exit_code) {
   command->add_option("--file", arguments->file, "Queries: the rows of this file");
   add_source_options(*command, arguments->source);
   command->add_option("--limit", arguments->limit, "At most so many rows of the file; 0: all")->capture_default_str();
-  command->add_option("-k,--k", arguments->search.k, "Results per query")->capture_default_str();
+  command->add_option("-k,--k", arguments->k, "Results per query [10; with --radius all of them]");
+  command->add_option("--radius", arguments->radius, "All points within this distance instead of the k nearest");
   command->add_option("--ef", arguments->ef, "Beam width: larger finds more and takes longer [max(k, 100)]");
+  command->add_option("--deadline-ms", arguments->deadline_ms,
+                      "Time for a query; past it the answer is what was found by then, and says so");
   command->add_flag("--exact", arguments->search.exact, "Compare with every point instead of using the graph");
   command->add_flag("--payload", arguments->search.with_payload, "Print payloads, too");
   command->add_flag("--json", arguments->json, "One JSON object per query and line");

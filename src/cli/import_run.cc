@@ -87,11 +87,16 @@ Result<PointId> ImportRun::id_of(const Record& record) const {
 /// What the engine would refuse, found here to name the row.
 Status ImportRun::check(const Record& record) const {
   CLI_TRY(id_of(record).status());
-  const bool is_zero = std::all_of(record.vector.begin(), record.vector.end(), [](float x) { return x == 0; });
-  if (is_zero && collection_.config().metric == Metric::cosine) {
-    return {StatusCode::invalid_argument,
-            file_ + ": " + source_.locate(record.row) +
-                " is a zero vector, which has no direction and so no cosine: take it out"};
+  if (collection_.config().metric != Metric::cosine) return {};
+  const std::size_t dimension = record.vector.size() / record.values;
+  for (auto value = record.vector.begin(); value != record.vector.end();
+       value += static_cast<std::ptrdiff_t>(dimension)) {
+    const bool is_zero =
+        std::all_of(value, value + static_cast<std::ptrdiff_t>(dimension), [](float x) { return x == 0; });
+    if (is_zero)
+      return {StatusCode::invalid_argument,
+              file_ + ": " + source_.locate(record.row) +
+                  " is a zero vector, which has no direction and so no cosine: take it out"};
   }
   return {};
 }
@@ -106,7 +111,11 @@ Status ImportRun::add(const Record& record, Progress& progress) {
   const bool repeats = record.id && batch_ids_.contains(id);
   if (repeats || !batch_has_room(record)) CLI_TRY(flush(false, progress));
   if (record.id) batch_ids_.insert(id);
-  batch_.upsert(id, record.vector, record.payload);
+  if (record.values == 1) {
+    batch_.upsert(id, record.vector, record.payload);
+  } else {
+    batch_.upsert_values(id, record.vector, record.values, record.payload);
+  }
   rows_read_ = record.row + 1;
   if (batch_.size() >= settings_.batch_rows) CLI_TRY(flush(false, progress));
   return {};
@@ -116,7 +125,8 @@ Status ImportRun::flush(bool complete, Progress& progress) {
   const bool note_is_news = settings_.keeps_note && complete && !noted_complete_;
   if (batch_.empty() && !note_is_news) return {};
   if (settings_.keeps_note) batch_.set_marker(marker_key_, to_marker({rows_read_, complete}, file_));
-  CLI_TRY(collection_.write(batch_, {settings_.durability}).status());
+  // bulk: an import is an initial load, and waits for the graph at its end rather than with each batch.
+  CLI_TRY(collection_.write(batch_, {settings_.durability, true}).status());
   // Power fails here: the batch is in with its note; the next run goes on at rows_read_.
   rows_stored_ = rows_read_;
   noted_complete_ = complete;

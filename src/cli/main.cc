@@ -19,7 +19,7 @@ int run(int argc, char** argv) {
 
   int exit_code = kExitOk;
   for (const auto add : {add_create, add_import, add_search, add_get, add_delete, add_list, add_info, add_drop,
-                         add_checkpoint, add_verify, add_log, add_bench}) {
+                         add_checkpoint, add_vacuum, add_backup, add_restore, add_verify, add_log, add_bench}) {
     add(app, exit_code);
   }
   app.add_subcommand("version", "Print the version")->callback([] { std::puts("holdfast " HOLDFAST_VERSION_STRING); });

@@ -190,5 +190,85 @@ TEST_F(Commands, HelpAndVersion) {
   }
 }
 
+TEST_F(Commands, BackupAndRestore) {
+  const Rows rows = random_rows(200, 8, kSeed);
+  fill(rows);
+  const std::string target = folder_ / "backup";
+  const Json first = ok({"backup", store_, target, "--json"}).json();
+  EXPECT_EQ(first["collections"], 1);
+  EXPECT_GT(first["files_linked"].get<int>() + first["files_copied"].get<int>(), 0);
+  const Json again = ok({"backup", store_, target, "--json"}).json();
+  EXPECT_EQ(again["files_linked"], 0);
+  EXPECT_GT(again["files_kept"], 0);
+  EXPECT_TRUE(ok({"backup", store_, folder_ / "copy", "--copy"}).out.starts_with("1 collection in "));
+
+  const std::string restored = folder_ / "restored";
+  EXPECT_EQ(ok({"restore", target, restored, "--json"}).json()["collections"], Json({"points"}));
+  EXPECT_EQ(ok({"get", restored, "117", "--json"}).json()["vector"].get<std::vector<float>>(), rows[17]);
+  EXPECT_EQ(ok({"verify", restored}).exit_code, 0);
+
+  for (const auto& [arguments, word] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"backup", store_, restored}, "choose"},
+           {{"restore", target, restored}, "choose"},
+           {{"backup", folder_ / "nothing", target}, "check the path"},
+           {{"backup", store_, store_}, "choose another directory"},
+           {{"backup", store_, folder_ / "no/such/place"}, "make the directory above"}}) {
+    const CommandResult refused = holdfast(arguments);
+    EXPECT_EQ(refused.exit_code, 2) << refused.err;
+    EXPECT_TRUE(refused.is_one_error_line()) << refused.err;
+    EXPECT_NE(refused.err.find(word), std::string::npos) << refused.err;
+  }
+}
+
+TEST_F(Commands, ADeadlineIsReportedWithTheAnswer) {
+  fill(random_rows(50, 8, kSeed));
+  const Json found = ok({"search", store_, "--id", "117", "--deadline-ms", "60000", "--json"}).json();
+  EXPECT_EQ(found["partial"], false);
+  EXPECT_EQ(found["hits"][0]["id"], 117);
+  EXPECT_FALSE(ok({"search", store_, "--id", "117", "--json"}).json().contains("partial"));
+}
+
+TEST_F(Commands, InfoShowsTheMeters) {
+  fill(random_rows(50, 8, kSeed));
+  const Json info = ok({"info", store_, "points", "--json"}).json();
+  for (const char* name : {"values", "free_slots", "dead_in_graph", "retained_bytes", "reclaim_backlog",
+                           "pinned_snapshots", "oldest_snapshot_lsn", "oldest_snapshot_age_ms", "expired_snapshots",
+                           "vacuumed_slots", "writer_stalls", "writer_stall_us"}) {
+    EXPECT_TRUE(info.contains(name) && info[name].is_number()) << name;
+  }
+  const std::string text = ok({"info", store_, "points"}).out;
+  for (const char* word : {"snapshots", "vacuumed", "stall"}) EXPECT_NE(text.find(word), std::string::npos) << text;
+}
+
+TEST_F(Commands, SearchWithinARadius) {
+  write_file(folder_ / "n.jsonl", "{\"id\":1,\"vector\":[0]}\n{\"id\":2,\"vector\":[1]}\n{\"id\":3,\"vector\":[3]}\n");
+  ok({"import", store_, "n", folder_ / "n.jsonl", "--create"});
+  const Json found = ok({"search", store_, "--vector", "0", "--radius", "1", "--json"}).json();
+  ASSERT_EQ(found["hits"].size(), 2U);
+  EXPECT_EQ(found["hits"][1]["id"], 2);
+  EXPECT_EQ(ok({"search", store_, "--vector", "0", "--radius", "9", "--k", "1", "--json"}).json()["hits"].size(), 1U);
+}
+
+TEST_F(Commands, SeveralVectorsOfAPoint) {
+  write_file(folder_ / "n.jsonl", "{\"id\":1,\"vectors\":[[0,1],[5,5]]}\n{\"id\":2,\"vector\":[1,1]}\n");
+  ok({"import", store_, "n", folder_ / "n.jsonl", "--create"});
+  EXPECT_EQ(ok({"get", store_, "1", "--json"}).json()["vectors"], Json::parse("[[0,1],[5,5]]"));
+  EXPECT_EQ(ok({"get", store_, "1"}).out, "id\tvector\tpayload\n1\t[0, 1] [5, 5]\t\n");
+  const Json found = ok({"search", store_, "--vector", "5,5", "--k", "5", "--json"}).json();
+  ASSERT_EQ(found["hits"].size(), 2U);
+  EXPECT_EQ(found["hits"][0]["id"], 1);
+  EXPECT_EQ(ok({"info", store_, "--json"}).json()["collections"][0]["values"], 3);
+}
+
+TEST_F(Commands, VacuumTakesTheDeadOutOfTheGraph) {
+  fill(random_rows(200, 8, kSeed));
+  ok({"delete", store_, "100", "101", "102", "103", "104"});
+  const Json done = ok({"vacuum", store_, "points", "--json"}).json();
+  EXPECT_EQ(done["collection"], "points");
+  EXPECT_EQ(done["after"]["dead_in_graph"], 0);
+  EXPECT_TRUE(ok({"vacuum", store_}).out.find("after") != std::string::npos);
+  EXPECT_EQ(ok({"verify", store_}).exit_code, 0);
+}
+
 }  // namespace
 }  // namespace holdfast::cli::test

@@ -55,6 +55,17 @@ TEST(JsonlLine, TakesOtherNames) {
   EXPECT_FALSE(record.id.has_value());
 }
 
+TEST(JsonlLine, ReadsSeveralVectors) {
+  Record record;
+  for (const char* line : {R"({"id":1,"vectors":[[1,2],[3,4],[5,6]]})", R"({"id":1,"vector":[[1,2],[3,4],[5,6]]})"}) {
+    ASSERT_TRUE(parse_jsonl_line(line, kFields, record).ok()) << line;
+    EXPECT_EQ(record.values, 3U);
+    EXPECT_EQ(record.vector, (std::vector<float>{1, 2, 3, 4, 5, 6}));
+  }
+  ASSERT_TRUE(parse_jsonl_line(R"({"id":1,"vector":[1,2]})", kFields, record).ok());
+  EXPECT_EQ(record.values, 1U);
+}
+
 TEST(JsonlLine, RefusesWrongTypes) {
   const struct {
     const char* line;
@@ -78,7 +89,12 @@ TEST(JsonlLine, RefusesWrongTypes) {
       {R"({"id":1,"vector":{"a":1}})", "its vector is an object"},
       {R"({"id":1,"vector":[1,"2"]})", "its vector holds a string"},
       {R"({"id":1,"vector":[1,null]})", "its vector holds null"},
-      {R"({"id":1,"vector":[[1]]})", "its vector holds an array"},
+      {R"({"id":1,"vector":[1,[1]]})", "its vector holds an array"},
+      {R"({"id":1,"vectors":[[1,2],[1]]})", "its vectors have 2 and 1 components"},
+      {R"({"id":1,"vectors":[[1],[]]})", "one of its vectors has no components"},
+      {R"({"id":1,"vectors":[[1],2]})", "its vector holds a number"},
+      {R"({"id":1,"vectors":[[[1]]]})", "its vector holds an array"},
+      {R"({"id":1,"vectors":[[1]],"vector":[1]})", "has both 'vectors' and 'vector'"},
       {R"({"id":1,"vector":[1],"payload":"x"})", "its payload is a string"},
       {R"({"id":1,"vector":[1],"payload":[1]})", "its payload is an array"},
       {R"({"id":1,"vector":[1],"payload":3})", "its payload is a number"},

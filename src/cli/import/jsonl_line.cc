@@ -10,6 +10,9 @@ namespace {
 
 using Json = nlohmann::json;
 
+/// May stand in place of the vector, whatever that is called: a list of vectors.
+constexpr std::string_view kValuesMember = "vectors";
+
 /// JSON text again, from events.
 class Rewriter {
  public:
@@ -59,6 +62,7 @@ class LineHandler final : public nlohmann::json_sax<Json> {
               "has no member '" + fields_.id + "' (rows are numbered instead with --row-ids)"};
     }
     if (rest_open_) payload_.close('}');
+    if (nested_) record_.values = values_;
     return {};
   }
 
@@ -109,6 +113,12 @@ class LineHandler final : public nlohmann::json_sax<Json> {
       ++depth_;
       return true;
     }
+    if (depth_ == 2 && member_ == Member::vector && (nested_ || record_.vector.empty())) {
+      nested_ = true;
+      value_begin_ = record_.vector.size();
+      ++depth_;
+      return true;
+    }
     if (member_ == Member::id || member_ == Member::vector || (depth_ == 1 && member_ == Member::payload)) {
       return wrong_type("an array");
     }
@@ -119,7 +129,7 @@ class LineHandler final : public nlohmann::json_sax<Json> {
   bool end_array() override {
     --depth_;
     if (copies()) payload_.close(']');
-    return true;
+    return depth_ != 2 || member_ != Member::vector || end_of_value();
   }
   bool key(string_t& name) override {
     if (depth_ > 1) {
@@ -140,8 +150,12 @@ class LineHandler final : public nlohmann::json_sax<Json> {
 
   bool choose_member(const std::string& name) {
     member_ = Member::other;
-    if (name == fields_.vector) {
-      if (std::exchange(has_vector_, true)) return fail("has the member '" + name + "' twice");
+    if (name == fields_.vector || name == kValuesMember) {
+      if (std::exchange(has_vector_, true)) {
+        return fail(name == vector_name_ ? "has the member '" + name + "' twice"
+                                         : "has both '" + vector_name_ + "' and '" + name + "'");
+      }
+      vector_name_ = name;
       member_ = Member::vector;
     } else if (!fields_.id.empty() && name == fields_.id) {
       if (record_.id) return fail("has the member '" + name + "' twice");
@@ -157,9 +171,21 @@ class LineHandler final : public nlohmann::json_sax<Json> {
     return true;
   }
 
+  /// Of several: each has as many components as the first.
+  bool end_of_value() {
+    const std::size_t size = record_.vector.size() - value_begin_;
+    if (size == 0) return fail("one of its vectors has no components");
+    if (values_ > 0 && size != value_begin_ / values_) {
+      return fail("its vectors have " + std::to_string(value_begin_ / values_) + " and " + std::to_string(size) +
+                  " components, needed are equally many");
+    }
+    if (++values_ > kMaxValues) return fail("it has more than " + std::to_string(kMaxValues) + " vectors");
+    return true;
+  }
+
   bool number(double value, const std::string& digits) {
-    if (depth_ == 2 && member_ == Member::vector) {
-      if (record_.vector.size() == kMaxDimension) {
+    if (depth_ == (nested_ ? 3 : 2) && member_ == Member::vector) {
+      if (record_.vector.size() - value_begin_ == kMaxDimension) {
         return fail("its vector has more than " + std::to_string(kMaxDimension) + " components");
       }
       record_.vector.push_back(static_cast<float>(value));
@@ -200,6 +226,10 @@ class LineHandler final : public nlohmann::json_sax<Json> {
   Member member_ = Member::other;
   int depth_ = 0;
   bool has_vector_ = false;
+  std::string vector_name_;      ///< the member that it was
+  bool nested_ = false;          ///< the vector is a list of vectors
+  std::uint32_t values_ = 0;     ///< of which so many are complete
+  std::size_t value_begin_ = 0;  ///< and the current one begins here
   bool has_payload_ = false;
   bool rest_open_ = false;
   std::string error_;
@@ -210,6 +240,7 @@ class LineHandler final : public nlohmann::json_sax<Json> {
 Status parse_jsonl_line(std::string_view line, const JsonlFields& fields, Record& record) {
   record.id.reset();
   record.vector.clear();
+  record.values = 1;
   record.payload.clear();
   LineHandler handler(fields, record);
   if (!Json::sax_parse(line.begin(), line.end(), &handler)) return {StatusCode::invalid_argument, handler.error()};

@@ -18,7 +18,8 @@ struct JsonlFields {
   std::string payload;
 };
 
-/// Fills id, vector and payload of `record`. Errors: invalid_argument with what is wrong, without file and line.
+/// Fills id, vector, values and payload of `record`. Several vectors are a list of lists, under the vector's name or
+/// under "vectors". Errors: invalid_argument with what is wrong, without file and line.
 [[nodiscard]] Status parse_jsonl_line(std::string_view line, const JsonlFields& fields, Record& record);
 
 }  // namespace holdfast::cli

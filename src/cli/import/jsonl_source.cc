@@ -64,7 +64,7 @@ Result<std::unique_ptr<VectorSource>> JsonlSource::open(const std::string& path,
   Record first;
   CLI_ASSIGN(const bool any, source->next(first));
   if (!any) return source->file_.wrong("holds no line with an object: check the file");
-  source->dimension_ = static_cast<std::uint32_t>(first.vector.size());
+  source->dimension_ = static_cast<std::uint32_t>(first.vector.size() / first.values);
   CLI_TRY(source->seek(0));
   return std::unique_ptr<VectorSource>(std::move(source));
 }
@@ -84,8 +84,8 @@ Result<bool> JsonlSource::next(Record& record) {
   record.row = next_row_;
   if (Status status = parse_jsonl_line(line, fields_, record); !status.ok()) return wrong_line(status.message());
   CLI_TRY(check_finite(file_.path(), locate(next_row_), record.vector));
-  if (dimension_ != 0 && record.vector.size() != dimension_) {
-    return wrong_line("its vector has " + std::to_string(record.vector.size()) + " components, the first line's " +
+  if (const std::size_t size = record.vector.size() / record.values; dimension_ != 0 && size != dimension_) {
+    return wrong_line("its vector has " + std::to_string(size) + " components, the first line's " +
                       std::to_string(dimension_));
   }
   if (record.payload.size() > kMaxPayloadBytes) {

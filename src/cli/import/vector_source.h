@@ -20,7 +20,8 @@ namespace holdfast::cli {
 struct Record {
   std::uint64_t row = 0;      ///< from 0
   std::optional<PointId> id;  ///< only where the format carries ids
-  std::vector<float> vector;  ///< dimension() finite components
+  std::vector<float> vector;  ///< values x dimension() finite components
+  std::uint32_t values = 1;   ///< vectors of the row; several only where the format has them (JSONL)
   std::string payload;        ///< a JSON object or empty
 };
 
