@@ -69,7 +69,7 @@ bool Nearest::compare_growing(const View& view, const index::StopCheck& stop) {
   const ViewRows rows(state_.store.slots(), view.lsn);
   std::uint64_t passed = 0;  // entries before compared_ were compared by an earlier call
   bool complete = true;
-  for_each_growing_run(state_.store, view, [&](std::span<const Slot> run) {
+  state_.store.arrivals().for_each_run(view.growing_begin, view.growing_end, [&](std::span<const Slot> run) {
     const auto skipped = static_cast<std::size_t>(std::min<std::uint64_t>(run.size(), compared_ - passed));
     passed += skipped;
     for (run = run.subspan(skipped); !run.empty() && complete && (complete = !stop());) {

@@ -1,14 +1,9 @@
 // Which rows a view shows, for the searches of this room.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <span>
-
 #include "base/ids.h"
-#include "engine/point_store.h"
-#include "index/search.h"
-#include "index/stop.h"
+#include "engine/slot_table.h"
+#include "index/visibility.h"
 
 namespace holdfast::engine {
 
@@ -34,58 +29,5 @@ class ViewRows {
   const SlotTable& slots_;
   const Lsn lsn_;
 };
-
-/// Calls visit(std::span<const Slot>) for the runs that make up the view's growing tier.
-template <class Store, class Shown, class Visit>
-void for_each_growing_run(const Store& store, const Shown& view, Visit visit) {
-  if constexpr (requires { view.growing_end; }) {
-    store.arrivals().for_each_run(view.growing_begin, view.growing_end, visit);
-  } else {
-    std::array<Slot, index::kRowsPerStopCheck> run;
-    for (auto slot = static_cast<Slot>(view.growing_begin); slot < view.slot_end;) {
-      std::size_t count = 0;
-      while (slot < view.slot_end && count < run.size()) run[count++] = slot++;
-      visit(std::span<const Slot>(run.data(), count));
-    }
-  }
-}
-
-/// Visible rows of the view: more than its points if some have several vectors.
-template <class Shown>
-[[nodiscard]] std::uint64_t values_of(const Shown& view) noexcept {
-  if constexpr (requires { view.values; }) {
-    return view.values;
-  } else {
-    return view.live;
-  }
-}
-
-/// Checks the mapped page of a row, if it was not checked yet.
-template <class State>
-[[nodiscard]] Status verify_row(const State& state, Slot slot) {
-  if constexpr (requires { state.verify_row(slot); }) {
-    return state.verify_row(slot);
-  } else {
-    return state.store.vectors().verify_row(slot);
-  }
-}
-
-template <class Slots>
-[[nodiscard]] Slot next_value(const Slots& slots, Slot slot) noexcept {
-  if constexpr (requires { slots.next_value(slot); }) {
-    return slots.next_value(slot);
-  } else {
-    return kNoSlot;
-  }
-}
-
-template <class Slots>
-[[nodiscard]] bool is_head(const Slots& slots, Slot slot) noexcept {
-  if constexpr (requires { slots.is_head(slot); }) {
-    return slots.is_head(slot);
-  } else {
-    return true;
-  }
-}
 
 }  // namespace holdfast::engine

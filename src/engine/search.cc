@@ -53,7 +53,7 @@ void find_rows(const CollectionState& state, const View& view, std::span<const f
   const index::Visibility shown = view.dead_in_graph == 0 ? index::Visibility{} : rows.alive();
   const auto hidden = static_cast<std::uint32_t>(std::min<std::uint64_t>(view.dead_in_graph, view.graph.nodes));
   index::search_graph(store.graph(), view.graph, query, options.k, ef, shown, out, {hidden, stop});
-  for_each_growing_run(store, view, [&](std::span<const Slot> run) {
+  store.arrivals().for_each_run(view.growing_begin, view.growing_end, [&](std::span<const Slot> run) {
     index::scan_slots(store.vectors(), query, run, options.k, rows.alive(), stop, out);
   });
 }
@@ -113,7 +113,7 @@ Status validate_range(std::span<const float> query, const RangeOptions& options,
 }  // namespace
 
 bool is_alone(const SlotTable& slots, Slot slot) noexcept {
-  return is_head(slots, slot) && next_value(slots, slot) == kNoSlot;
+  return slots.is_head(slot) && slots.next_value(slot) == kNoSlot;
 }
 
 Result<Hit> make_hit(const CollectionState& state, const View& view, const index::Candidate& row, bool with_payload) {
@@ -122,9 +122,9 @@ Result<Hit> make_hit(const CollectionState& state, const View& view, const index
   hit.id = slots.id(row.slot);
   hit.distance = row.distance;
   Slot head = row.slot;
-  if (!is_head(slots, row.slot)) {
+  if (!slots.is_head(row.slot)) {
     head = state.store.find(hit.id, view);
-    for (Slot value = head; value != row.slot && value != kNoSlot; value = next_value(slots, value)) ++hit.value;
+    for (Slot value = head; value != row.slot && value != kNoSlot; value = slots.next_value(value)) ++hit.value;
   }
   if (with_payload && head != kNoSlot) {
     HF_ASSIGN(const std::string_view payload, slots.payload(head));
@@ -140,7 +140,7 @@ Result<Hits> search(const CollectionState& state, const View& view, std::span<co
     thread_local std::vector<index::Candidate> rows;
     rows.clear();
     ReadStop stop(options.limits);
-    if (values_of(view) == view.live) {
+    if (view.values == view.live) {
       find_rows(state, view, query, options, stop.check(), rows);
     } else {
       const bool exact = options.exact || better_scanned(view, width_of(options));
@@ -204,8 +204,8 @@ Result<Point> read_point(const CollectionState& state, PointId id, Slot head) {
   const SlotTable& slots = state.store.slots();
   HF_ASSIGN(const std::string_view payload, slots.payload(head));
   Point point{id, {}, std::string(payload), 0};
-  for (Slot slot = head; slot != kNoSlot; slot = next_value(slots, slot)) {
-    HF_TRY(verify_row(state, slot));
+  for (Slot slot = head; slot != kNoSlot; slot = slots.next_value(slot)) {
+    HF_TRY(state.store.vectors().verify_row(slot));
     const float* const row = state.store.vectors().row(slot);
     point.vector.insert(point.vector.end(), row, row + state.config.dimension);
     ++point.values;
@@ -224,7 +224,7 @@ std::uint64_t for_each_head(const CollectionState& state, const View& view, std:
   const SlotTable& slots = state.store.slots();
   for (std::uint64_t position = after; position < view.slot_end; ++position) {
     const auto slot = static_cast<Slot>(position);
-    if (slots.visible(slot, view.lsn) && is_head(slots, slot) && !visit(slot)) return position;
+    if (slots.visible(slot, view.lsn) && slots.is_head(slot) && !visit(slot)) return position;
   }
   return std::max<std::uint64_t>(after, view.slot_end);
 }
@@ -247,7 +247,7 @@ Result<float> distance(const CollectionState& state, const View& view, PointId i
   if (head == kNoSlot) return no_point(state, id);
   const index::Query prepared(state.store.vectors(), query.data());
   float best = std::numeric_limits<float>::infinity();
-  for (Slot slot = head; slot != kNoSlot; slot = next_value(state.store.slots(), slot)) {
+  for (Slot slot = head; slot != kNoSlot; slot = state.store.slots().next_value(slot)) {
     best = std::min(best, prepared.distance(state.store.vectors().row(slot)));
   }
   return best;
