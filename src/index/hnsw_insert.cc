@@ -38,6 +38,9 @@ namespace {
 constexpr std::size_t kMatesKept = 48;        ///< nearest mates that a member considers
 constexpr std::size_t kInlineMembers = 4;     ///< smaller batches start no threads
 constexpr std::size_t kBucketsPerThread = 8;  ///< parts of step 2
+/// A walk among dead nodes ends after that many of them per candidate that is wanted: where nearly everything is dead
+/// it would visit the whole graph for every new node.
+constexpr std::uint32_t kExpandedPerCandidate = 8;
 constexpr unsigned kThreadsMax = 64;
 
 /// Place of a mate relative to the member's, both in the order of their slots, for ties: the nearest ones come first.
@@ -177,7 +180,16 @@ void Insertion::find_linkable(const Walk& walk, int level, Candidate& nearest, W
     }
     enough = found.size() == ef || scratch.pool.size() < width;  // or: that is all there is
   }
-  if (!enough) filtered_search(walk, nearest, ef, linkable_, scratch, {}, level, Ties::younger_first);
+  if (!enough) {
+    std::uint32_t questions_left = ef * kExpandedPerCandidate / kStepsPerStopCheck;
+    const StopCheck budget{[](void* context) noexcept {
+                             auto& left = *static_cast<std::uint32_t*>(context);
+                             left -= left > 0 ? 1 : 0;
+                             return left == 0;
+                           },
+                           &questions_left};
+    filtered_search(walk, nearest, ef, linkable_, scratch, budget, level, Ties::younger_first);
+  }
   if (!found.empty()) nearest = {distance_of(found[0]), slot_of(found[0], Ties::younger_first)};
 }
 
