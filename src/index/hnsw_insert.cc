@@ -181,7 +181,7 @@ void Insertion::find_linkable(const Walk& walk, int level, Candidate& nearest, W
     enough = found.size() == ef || scratch.pool.size() < width;  // or: that is all there is
   }
   if (!enough) {
-    std::uint32_t questions_left = ef * kExpandedPerCandidate / kStepsPerStopCheck;
+    std::uint32_t questions_left = 2 + ef * kExpandedPerCandidate / kStepsPerStopCheck;
     const StopCheck budget{[](void* context) noexcept {
                              auto& left = *static_cast<std::uint32_t*>(context);
                              left -= left > 0 ? 1 : 0;
