@@ -24,7 +24,7 @@
 // New links lead to linkable nodes only, so that a vacuum in progress may go on (remove() requires that nobody links to
 // doomed ones anew). Hosts are linkable if possible.
 //
-// Cost: two passes over the lists of level 0, some 12 ms of processor time per 100,000 nodes (graph_bench churn), and a
+// Cost: two passes over the lists of level 0, some 16 ms of processor time per 100,000 nodes (graph_bench churn), and a
 // search per component that is linked in; memory for two slot numbers per node.
 //
 // Invariants
