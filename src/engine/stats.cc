@@ -1,5 +1,6 @@
 #include "engine/stats.h"
 
+#include "engine/limits.h"
 #include "storage/file_names.h"
 
 namespace holdfast::engine {
@@ -39,7 +40,11 @@ CollectionStats collect_stats(const CollectionState& state) {
     stats.graph_nodes = view->graph.nodes;
     stats.graph_levels = view->graph.levels;
     stats.graph_epoch = view->graph.epoch;
-    stats.pinned_snapshots = store.reclaimer().pinned() - 1;  // without the pin of this function
+    const SnapshotMeters snapshots = store.pins().snapshots();
+    stats.pinned_snapshots = snapshots.count;
+    stats.oldest_snapshot_lsn = snapshots.oldest_lsn;
+    stats.oldest_snapshot_age_ms = age_ms(state, snapshots);
+    stats.expired_snapshots = store.pins().expired_snapshots();
   }
   const storage::WalStats log = state.wal->stats();
   stats.last_lsn = state.wal->end().lsn;

@@ -23,6 +23,8 @@ namespace holdfast::engine {
 
 namespace {
 
+constexpr std::size_t kKeptGenerations = 2;  ///< checkpoint.cc, K3
+
 using Severity = VerifyFinding::Severity;
 using storage::ExtentInfo;
 using storage::FileKind;
@@ -66,11 +68,15 @@ class CollectionVerifier {
   Status check_manifests() {
     HF_ASSIGN(const auto generations, storage::list_manifests(fs_, directory_));
     if (generations.empty()) add(Severity::damage, folder_, 0, 0, "there is no manifest: the checkpoint is lost");
-    for (const std::uint64_t generation : generations) {
+    std::size_t readable = 0;
+    for (const std::uint64_t generation : generations) {  // newest first
       const std::string name = storage::manifest_name(generation);
       auto manifest = storage::read_manifest(fs_, directory_, generation);
       ++report_.files_checked;
-      if (manifest.ok() && manifest->collection == entry_.uuid) {
+      if (manifest.ok() && manifest->collection == entry_.uuid && ++readable > kKeptGenerations) {
+        // Power loss can undo the removal of a manifest and keep that of the log behind it.
+        add(Severity::note, inside(name), 0, 0, "an older checkpoint than those that are kept; nothing needs it");
+      } else if (manifest.ok() && manifest->collection == entry_.uuid) {
         if (auto image = decode_image_state(manifest->state, manifest->lsn); !image.ok()) {
           add(Severity::damage, inside(name), 0, 0, std::string(image.status().message()));
         }
