@@ -51,7 +51,7 @@ void explore(const char* name, Explorer& explorer, std::uint64_t states) {
 }
 
 /// Every kind of step that a workload can take, as the `n`-th letter of an alphabet.
-constexpr std::uint64_t kLetters = 7;
+constexpr std::uint64_t kLetters = 9;
 Step letter(std::uint64_t n, std::uint64_t seed) {
   SeededRandom random(seed);
   Step step;
@@ -69,6 +69,14 @@ Step letter(std::uint64_t n, std::uint64_t seed) {
     case 3: step.kind = Step::Kind::checkpoint; break;
     case 4: step.kind = Step::Kind::index; break;
     case 5: step.kind = Step::Kind::reopen; break;
+    case 6: step.kind = Step::Kind::vacuum; break;
+    case 7: {
+      std::vector<float> vectors = random_vector(random, 4);
+      const std::vector<float> second = random_vector(random, 4);
+      vectors.insert(vectors.end(), second.begin(), second.end());
+      step.batch.upsert_values(one, vectors, 2, R"({"c":3})");
+      break;
+    }
     default: step.kind = Step::Kind::drop; break;
   }
   return step;
@@ -84,8 +92,19 @@ TEST(CrashExplorer, WeakDurabilityLosesOnlyASuffixOfWholeBatches) {
   explore("interval and none", explorer, main_states() / 5);
 }
 
+TEST(CrashExplorer, ChurnAndVacuumLeaveNoGhostsAndResurrectNothing) {
+  Explorer explorer({.shape = {.steps = 40, .collections = 1, .churn = true, .large = false}, .sample_percent = 20});
+  explore("churn", explorer, main_states() / 4);
+}
+
+TEST(CrashExplorer, ChurnWithWeakDurabilityLosesOnlyASuffix) {
+  Explorer explorer({.shape = {.steps = 40, .collections = 1, .weak_durability = true, .churn = true, .large = false},
+                     .sample_percent = 20});
+  explore("churn, interval and none", explorer, main_states() / 10);
+}
+
 TEST(CrashExplorer, EverySequenceOfThreeSteps) {
-  Explorer explorer({.shape = {}, .random_states_per_call = 4, .sample_percent = kSlowdown > 1 ? 1u : 5u});
+  Explorer explorer({.shape = {}, .random_states_per_call = 4, .sample_percent = kSlowdown > 1 ? 1u : 3u});
   const auto start = Clock::now();
   for (std::uint64_t n = 0; n < kLetters * kLetters * kLetters && explorer.failures().empty(); ++n) {
     Step create;

@@ -16,10 +16,18 @@ VersionRef apply_batch(const ModelVersion& version, const WriteBatch& batch) {
     const WriteBatch::Operation operation = batch.operation(i);
     switch (operation.kind) {
       case WriteBatch::Kind::upsert:
-        next->points[operation.id] = {{operation.vector.begin(), operation.vector.end()},
-                                      std::string(operation.payload)};
+        if (const auto old = next->points.find(operation.id); old != next->points.end()) {
+          next->former[operation.id] = old->second.vector;
+        }
+        next->points[operation.id] = {
+            {operation.vector.begin(), operation.vector.end()}, std::string(operation.payload), operation.values};
         break;
-      case WriteBatch::Kind::erase: next->points.erase(operation.id); break;
+      case WriteBatch::Kind::erase:
+        if (const auto old = next->points.find(operation.id); old != next->points.end()) {
+          next->former[operation.id] = old->second.vector;
+          next->points.erase(old);
+        }
+        break;
       case WriteBatch::Kind::marker:
         if (operation.payload.empty()) {
           next->markers.erase(std::string(operation.key));
@@ -40,6 +48,7 @@ std::string difference(const VersionRef& expected, const VersionRef& found) {
   for (const auto& [id, point] : expected->points) {
     const auto other = found->points.find(id);
     if (other == found->points.end()) return "id " + id.to_string() + " is missing";
+    if (other->second.values != point.values) return "id " + id.to_string() + " has another number of vectors";
     if (other->second.vector != point.vector) return "id " + id.to_string() + " has another vector";
     if (other->second.payload != point.payload) {
       return "id " + id.to_string() + " has payload " + other->second.payload.substr(0, 40) + " instead of " +
@@ -89,6 +98,6 @@ void ModelCollection::leave_unknown() {
 
 void ModelCollection::make_durable() { acknowledged_ = {current_}; }
 
-void ModelCollection::settle(VersionRef found) { *this = ModelCollection(std::move(found)); }
+void ModelCollection::settle(VersionRef version) { *this = ModelCollection(std::move(version)); }
 
 }  // namespace holdfast::testing

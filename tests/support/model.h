@@ -18,8 +18,9 @@
 namespace holdfast::testing {
 
 struct ModelPoint {
-  std::vector<float> vector;
+  std::vector<float> vector;  ///< `values` x dimension
   std::string payload;
+  std::uint32_t values = 1;
   friend bool operator==(const ModelPoint&, const ModelPoint&) = default;
 };
 
@@ -27,14 +28,16 @@ struct ModelVersion {
   CollectionConfig config;
   std::map<PointId, ModelPoint> points;
   std::map<std::string, std::string> markers;
-  friend bool operator==(const ModelVersion&, const ModelVersion&) = default;
+  /// For every id that was deleted or replaced the vectors that it had last: where a ghost would be found.
+  std::map<PointId, std::vector<float>> former = {};
 };
 /// Null: there is no such collection.
 using VersionRef = std::shared_ptr<const ModelVersion>;
 
 [[nodiscard]] VersionRef empty_version(const CollectionConfig& config);
 [[nodiscard]] VersionRef apply_batch(const ModelVersion& version, const WriteBatch& batch);
-/// The first thing in which the two differ, in words; empty if they are equal.
+/// The first thing in which the two differ for a reader, in words; empty if they are equal. (`former` is no part of
+/// it.)
 [[nodiscard]] std::string difference(const VersionRef& expected, const VersionRef& found);
 
 enum class Loss : std::uint8_t {
@@ -61,8 +64,8 @@ class ModelCollection {
   void leave_unknown();
   /// A barrier: everything acknowledged is durable. What is unknown stays so until the next acknowledgement.
   void make_durable();
-  /// The store was reopened and holds this.
-  void settle(VersionRef found);
+  /// The store was reopened and holds this one of the possible versions.
+  void settle(VersionRef version);
 
  private:
   VersionRef current_;

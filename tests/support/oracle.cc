@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "base/try.h"
+#include "engine/verify.h"
 #include "support/workload.h"
 
 namespace holdfast::testing {
@@ -29,6 +30,16 @@ double true_distance(Metric metric, std::span<const float> a, std::span<const fl
   return 0;
 }
 
+/// From the nearest of the point's vectors.
+double best_distance(Metric metric, const ModelPoint& point, std::span<const float> query) {
+  double best = true_distance(metric, std::span(point.vector).first(query.size()), query);
+  for (std::uint32_t value = 1; value < point.values; ++value) {
+    const auto vector = std::span(point.vector).subspan(value * query.size(), query.size());
+    best = std::min(best, true_distance(metric, vector, query));
+  }
+  return best;
+}
+
 bool close_to(double a, double b) { return std::abs(a - b) <= 1e-4 + 1e-5 * std::abs(b); }
 
 /// The hits are points of the model at their true distance, nearest first, none twice.
@@ -40,9 +51,10 @@ std::string check_hits(const Hits& hits, const ModelVersion& expected, std::span
     const auto point = expected.points.find(hit.id);
     if (point == expected.points.end()) return name + " is a ghost";
     if (!seen.emplace(hit.id, hit.distance).second) return name + " comes twice";
-    if (!close_to(hit.distance, true_distance(expected.config.metric, point->second.vector, query))) {
+    if (!close_to(hit.distance, best_distance(expected.config.metric, point->second, query))) {
       return name + " has distance " + std::to_string(hit.distance);
     }
+    if (hit.value >= point->second.values) return name + " has no value " + std::to_string(hit.value);
     if (hit.payload != point->second.payload) return name + " has another payload";
     if (i > 0 && hit.distance < hits[i - 1].distance) return name + " is out of order";
   }
@@ -60,7 +72,7 @@ std::string check_search(const Collection& collection, const ModelVersion& expec
   }
   std::vector<double> distances;
   for (const auto& [id, point] : expected.points) {
-    distances.push_back(true_distance(expected.config.metric, point.vector, query));
+    distances.push_back(best_distance(expected.config.metric, point, query));
   }
   std::sort(distances.begin(), distances.end());
   for (std::size_t i = 0; i < wanted; ++i) {
@@ -91,6 +103,47 @@ std::string write_probe(const Database& database, Model& model) {
   return "";
 }
 
+/// Takes the dead out of the graphs and gives their rows to new versions, which no reader may mistake for the old ones.
+std::string reuse_rows(const Database& database, Model& model, std::uint64_t seed) {
+  SeededRandom random(seed);
+  for (auto& [name, expected] : model) {
+    if (expected.current() == nullptr) continue;
+    auto collection = database.collection(name);
+    if (!collection.ok()) return collection.status().to_string();
+    if (Status vacuumed = collection->vacuum(); !vacuumed.ok()) return "vacuum: " + vacuumed.to_string();
+    for (int i = 0; i < 3; ++i) {
+      WriteBatch batch;
+      const std::size_t first = random.below(workload_ids().size());
+      for (std::size_t j = 0; j < 3; ++j) {
+        const PointId id = workload_ids()[(first + j) % workload_ids().size()];
+        if (i == 1 && j == 0) {
+          batch.erase(id);
+        } else {
+          batch.upsert(id, random_vector(random, expected.current()->config.dimension), R"({"again":true})");
+        }
+      }
+      const auto receipt = collection->write(batch);
+      if (!receipt.ok()) return "a write after vacuum: " + receipt.status().to_string();
+      expected.begin(apply_batch(*expected.current(), batch));
+      expected.acknowledge(true);
+    }
+  }
+  return with_context("rows used again after recovery", check_current(database, model));
+}
+
+/// What `holdfast verify` says about the closed store.
+std::string check_by_verify(SimFileSystem& disk) {
+  const auto report = engine::verify_store(disk, kStorePath, {});
+  if (!report.ok()) return "verify: " + report.status().to_string();
+  for (const VerifyFinding& finding : report->findings) {
+    const bool unreachable = finding.message.find("not reached") != std::string::npos;
+    if (finding.severity == VerifyFinding::Severity::damage || unreachable) {
+      return "verify: " + finding.collection + " " + finding.file + ": " + finding.message;
+    }
+  }
+  return "";
+}
+
 /// A pure crash is no damage.
 std::string check_reports(const Database& database) {
   for (const QuarantinedCollection& broken : database.quarantined()) {
@@ -116,7 +169,7 @@ Result<VersionRef> observe(const Collection& collection) {
   HF_ASSIGN(const std::vector<PointId> ids, snapshot.ids(0, 1'000'000, &next));
   for (const PointId id : ids) {
     HF_ASSIGN(const Point point, snapshot.get(id));
-    if (!version->points.emplace(id, ModelPoint{point.vector, point.payload}).second) {
+    if (!version->points.emplace(id, ModelPoint{point.vector, point.payload, point.values}).second) {
       return wrong("id " + id.to_string() + " is listed twice");
     }
   }
@@ -154,11 +207,21 @@ std::string check_searches(const Collection& collection, const ModelVersion& exp
   if (auto problem = check_search(collection, expected, query, by_graph); !problem.empty()) {
     return with_context("graph", problem);
   }
+  // Ghosts: whoever was deleted or replaced is asked for where it was last.
+  for (const auto& [id, vectors] : expected.former) {
+    const auto where = std::span(vectors).first(expected.config.dimension);
+    for (const SearchOptions& options : {by_graph, SearchOptions{.k = all, .with_payload = true, .exact = true}}) {
+      if (auto problem = check_search(collection, expected, where, options); !problem.empty()) {
+        return with_context("former vector of id " + id.to_string() + (options.exact ? ", exact" : ", graph"), problem);
+      }
+    }
+  }
   if (expected.points.empty()) return "";
   // A point is found with its own vector (another point may have the same one).
   const auto own = std::next(expected.points.begin(), static_cast<long>(random.below(expected.points.size())));
-  return with_context("own vector of id " + own->first.to_string(),
-                      check_search(collection, expected, own->second.vector, by_graph));
+  return with_context(
+      "own vector of id " + own->first.to_string(),
+      check_search(collection, expected, std::span(own->second.vector).first(expected.config.dimension), by_graph));
 }
 
 std::string check_current(const Database& database, const Model& model) {
@@ -187,15 +250,15 @@ std::string settle(const Database& database, Model& model, Loss loss) {
     if (!found.ok()) return with_context(name, found.status().to_string());
     std::string problem;
     const std::vector<VersionRef> possible = expected.possible(loss);
-    const bool known = std::any_of(possible.rbegin(), possible.rend(), [&](const VersionRef& version) {
-      problem = difference(version, *found);
+    const auto version = std::find_if(possible.rbegin(), possible.rend(), [&](const VersionRef& candidate) {
+      problem = difference(candidate, *found);
       return problem.empty();
     });
-    if (!known) {
+    if (version == possible.rend()) {
       return with_context(name,
                           "none of " + std::to_string(possible.size()) + " possible versions; the oldest: " + problem);
     }
-    expected.settle(*found);
+    expected.settle(*version);
   }
   return "";
 }
@@ -214,6 +277,9 @@ std::string check_crash_state(SimFileSystem& disk, const Model& model, Loss loss
     if (auto problem = settle(*database, found, loss); !problem.empty()) return problem;
     if (auto problem = check_current(*database, found); !problem.empty()) return problem;
     if (auto problem = write_probe(*database, found); !problem.empty()) return problem;
+    if (mix64(seed + 1) % 2 == 0) {
+      if (auto problem = reuse_rows(*database, found, seed); !problem.empty()) return problem;
+    }
     switch (mix64(seed) % 4) {
       case 0:
         if (Status closed = database->close(); !closed.ok()) return "close: " + closed.to_string();
@@ -224,6 +290,9 @@ std::string check_crash_state(SimFileSystem& disk, const Model& model, Loss loss
     }
   }
   options.fs = later.get();
+  if (mix64(seed + 2) % 8 == 0) {
+    if (auto problem = check_by_verify(*later); !problem.empty()) return problem;
+  }
   auto database = Database::open_with(kStorePath, options);
   if (!database.ok()) return "second open: " + database.status().to_string();
   // Everything was acknowledged: there is one possible version.

@@ -37,13 +37,14 @@ Status StoreDriver::run(const Step& step) {
     case Step::Kind::reopen: status = reopen(step); break;
     case Step::Kind::flush:
     case Step::Kind::checkpoint:
-    case Step::Kind::index: {
+    case Step::Kind::index:
+    case Step::Kind::vacuum: {
       auto collection = database_->collection(step.collection);
       if (!collection.ok()) {
         status = collection.status();
-      } else if (step.kind == Step::Kind::index) {
-        status = collection->wait_until_indexed();
-        if (!status.ok()) note("indexing touches no file, yet: " + status.to_string());
+      } else if (step.kind == Step::Kind::index || step.kind == Step::Kind::vacuum) {
+        status = step.kind == Step::Kind::index ? collection->wait_until_indexed() : collection->vacuum();
+        if (!status.ok()) note(step.to_string() + " touches no file, yet: " + status.to_string());
       } else {
         status = step.kind == Step::Kind::flush ? collection->flush() : collection->checkpoint();
         if (status.ok()) model_[step.collection].make_durable();

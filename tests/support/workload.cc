@@ -49,13 +49,16 @@ class Generator {
     const std::size_t which = *std::next(existing_.begin(), static_cast<long>(random_.below(existing_.size())));
     Step step;
     step.collection = names_[which];
+    // Churn shows in what happens between two checkpoints: there, indexing and vacuum take the place of some of them.
     const std::uint64_t dice = random_.below(100);
-    if (dice < 68) {
+    if (dice < (shape_.churn ? 58 : 66)) {
       fill(step, which);
-    } else if (dice < 79) {
+    } else if (dice < (shape_.churn ? 65 : 76)) {
       step.kind = Step::Kind::checkpoint;
-    } else if (dice < 87) {
+    } else if (dice < (shape_.churn ? 77 : 83)) {
       step.kind = Step::Kind::index;
+    } else if (dice < (shape_.churn ? 90 : 88)) {
+      step.kind = Step::Kind::vacuum;
     } else if (dice < 94) {
       step.kind = Step::Kind::reopen;
       step.checkpoint_on_close = random_.below(2) == 0;
@@ -78,15 +81,24 @@ class Generator {
   }
 
   void fill(Step& step, std::size_t which) {
-    const std::uint64_t operations = random_.below(3) == 0 ? 1 + random_.below(8) : 1;
+    const std::uint64_t operations = random_.below(shape_.churn ? 2 : 3) == 0 ? 1 + random_.below(8) : 1;
     std::set<PointId> used;
     for (std::uint64_t i = 0; i < operations; ++i) {
       const PointId id = workload_ids()[random_.below(workload_ids().size())];
       if (!used.insert(id).second) continue;
-      if (random_.below(4) == 0) {
+      const std::uint32_t dimension = configs_[which].dimension;
+      if (random_.below(shape_.churn ? 3 : 4) == 0) {
         step.batch.erase(id);
+      } else if (random_.below(6) == 0) {
+        const auto values = 2 + static_cast<std::uint32_t>(random_.below(3));
+        std::vector<float> vectors;
+        for (std::uint32_t value = 0; value < values; ++value) {
+          const std::vector<float> one = random_vector(random_, dimension);
+          vectors.insert(vectors.end(), one.begin(), one.end());
+        }
+        step.batch.upsert_values(id, vectors, values, random_payload(random_, shape_.large));
       } else {
-        step.batch.upsert(id, random_vector(random_, configs_[which].dimension), random_payload(random_, shape_.large));
+        step.batch.upsert(id, random_vector(random_, dimension), random_payload(random_, shape_.large));
       }
     }
     if (operations > 1 && random_.below(2) == 0) {
@@ -114,6 +126,7 @@ std::string Step::to_string() const {
     case Kind::flush: return "flush " + collection;
     case Kind::checkpoint: return "checkpoint " + collection;
     case Kind::index: return "index " + collection;
+    case Kind::vacuum: return "vacuum " + collection;
     case Kind::reopen: return checkpoint_on_close ? "reopen with checkpoint" : "reopen";
     case Kind::write: break;
   }
@@ -122,6 +135,7 @@ std::string Step::to_string() const {
     const WriteBatch::Operation operation = batch.operation(i);
     if (operation.kind == WriteBatch::Kind::marker) text += " !" + std::string(operation.key);
     if (operation.kind == WriteBatch::Kind::upsert) text += " +" + operation.id.to_string();
+    if (operation.values > 1) text += "x" + std::to_string(operation.values);
     if (operation.kind == WriteBatch::Kind::erase) text += " -" + operation.id.to_string();
   }
   return durability ? text + " (" + std::string(holdfast::to_string(*durability)) + ")" : text;

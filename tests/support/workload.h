@@ -12,7 +12,7 @@
 namespace holdfast::testing {
 
 struct Step {
-  enum class Kind : std::uint8_t { create, drop, write, flush, checkpoint, index, reopen };
+  enum class Kind : std::uint8_t { create, drop, write, flush, checkpoint, index, vacuum, reopen };
   Kind kind = Kind::write;
   std::string collection;                ///< all but reopen
   CollectionConfig config;               ///< create
@@ -26,10 +26,13 @@ struct WorkloadShape {
   std::uint32_t steps = 24;
   std::uint32_t collections = 2;
   bool weak_durability = false;  ///< writes draw interval and none, too, and flush is called
-  bool large = true;             ///< now and then a payload that takes several blocks, or more than one segment
+  /// Many deletes, replacements and vacuums, so that rows die in the graph, leave it, and are used again.
+  bool churn = false;
+  bool large = true;  ///< now and then a payload that takes several blocks, or more than one segment
 };
 
-/// The first step creates a collection. Ids come from a small set, so that updates and deletes hit.
+/// The first step creates a collection. Ids come from a small set, so that updates and deletes hit; some
+/// have several vectors.
 [[nodiscard]] std::vector<Step> make_workload(std::uint64_t seed, const WorkloadShape& shape);
 
 /// Components are small whole numbers, so that squared distances are exact, and never all zero.
