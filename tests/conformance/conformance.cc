@@ -104,6 +104,14 @@ void Store::let_go() {
   database_.reset();
 }
 
+void Store::let_rows_go() {
+  for (const char* value : {"1", ""}) {
+    WriteBatch batch;
+    batch.set_marker("let rows go", value);
+    HF_OK(collection().write(batch));
+  }
+}
+
 void Store::reopen(bool checkpoint) {
   if (checkpoint) HF_OK(collection().checkpoint());
   HF_OK(database().close());

@@ -93,6 +93,8 @@ class Store : public ::testing::Test {
   void bring_to(Tier tier);
   [[nodiscard]] Collection& collection() { return *collection_; }
   [[nodiscard]] Database& database() { return *database_; }
+  /// Two writes that change no point: rows that nobody needs any more take their last steps with the commits.
+  void let_rows_go();
   /// Lets go of every handle without closing.
   void let_go();
   /// verify() on the closed store: no damage, no node that nothing reaches. Opens it again.

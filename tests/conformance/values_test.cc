@@ -171,6 +171,7 @@ TEST_P(Values, OverwritingChangesTheirNumber) {
 }
 
 TEST_P(Values, SurviveAReplayOfTheLog) {
+  options_.open.checkpoint_on_close = false;
   create_here();
   library();
   bring();
