@@ -34,12 +34,16 @@ std::uint64_t pinned(const PinTable& pins) {
 }
 
 struct Kept {
-  explicit Kept(PinTable& pins, std::uint64_t now_ns) : entry(pins.pin(&view)) { PinTable::keep(entry, *view, now_ns); }
+  explicit Kept(PinTable& pins, std::uint64_t now_ns) : entry(pins.pin(&view)) {
+    lsn = view->lsn;  // from here on it may expire
+    PinTable::keep(entry, *view, now_ns);
+  }
   ~Kept() { PinTable::release(entry); }
   Kept(const Kept&) = delete;
   Kept& operator=(const Kept&) = delete;
   const View* view = nullptr;
   PinTable::Entry* entry;
+  Lsn lsn = 0;
 };
 
 TEST(Expiry, of_an_idle_snapshot_unpins_at_once) {
@@ -122,7 +126,7 @@ TEST(Expiry, stress_of_use_expiry_release_and_collection) {
     std::uint64_t clock = 0;
     while (!done.load(std::memory_order_acquire)) {
       auto shared = std::make_shared<Kept>(pins, ++clock);
-      const std::uint64_t lsn = shared->view->lsn;
+      const std::uint64_t lsn = shared->lsn;
       const auto read = [&](std::uint64_t times) {
         for (std::uint64_t i = 0; i < times; ++i) {
           if (!PinTable::enter(shared->entry)) continue;
