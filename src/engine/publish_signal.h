@@ -28,8 +28,9 @@ class PublishSignal {
     waiting_.fetch_add(1, std::memory_order_seq_cst);  // pairs with notify_all()
     while (!reached()) {
       using std::chrono::milliseconds;
-      const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
-      if (left.count() <= 0) break;
+      const auto now = std::chrono::steady_clock::now();
+      if (now >= deadline) break;  // before the difference is taken, which could overflow
+      const auto left = std::chrono::ceil<milliseconds>(deadline - now);
       condition_.wait_for(mutex_, std::min(left, milliseconds(50)));
     }
     waiting_.fetch_sub(1, std::memory_order_relaxed);
