@@ -1,9 +1,8 @@
 // The clock by which snapshots age.
 #pragma once
 
-#include <time.h>
-
 #include <cstdint>
+#include <ctime>
 
 #include "engine/options.h"
 

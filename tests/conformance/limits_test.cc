@@ -191,13 +191,26 @@ TEST_F(Budgets, WithoutALimitNothingExpires) {
 }
 
 TEST_F(Budgets, ASnapshotExpiresWithAge) {
-  options_.open.snapshot_age_max = std::chrono::milliseconds(1);
+  constexpr std::uint64_t kSecond = 1'000'000'000;
+  std::atomic<std::uint64_t> now{100 * kSecond};
+  options_.clock_ns = [&now] { return now.load(); };
+  options_.open.snapshot_age_max = std::chrono::seconds(10);
   create(Metric::l2);
   fill(0, 200);
   const Snapshot old = collection().snapshot();
-  const Deadline end = Clock::now() + std::chrono::seconds(20);
-  while (!old.expired() && Clock::now() < end) churn(old, 1);
+  now += 6 * kSecond;
+  const Snapshot younger = collection().snapshot();
+  put(1, vector_of(1'000));
+  EXPECT_FALSE(old.expired());
+  EXPECT_EQ(6'000u, collection().stats().oldest_snapshot_age_ms);
+  now += 5 * kSecond;
+  put(1, vector_of(2'000));
+  HF_OK(collection().wait_until_indexed());
   expect_expired(old, vector_of(1));
+  EXPECT_FALSE(younger.expired()) << "only what is too old";
+  EXPECT_EQ(200u, younger.size());
+  EXPECT_EQ(vector_of(1), younger.get(1)->vector);
+  EXPECT_EQ(1u, collection().stats().expired_snapshots);
   expect_holds_truth();
 }
 
