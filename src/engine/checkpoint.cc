@@ -7,8 +7,9 @@
 // Invariants
 //  K1. Ids, stamps, vectors, payloads and graph of an image belong to one view: slots below view.slot_end, deaths up to
 //      view.lsn, lists up to view.graph.epoch. There is nothing to reconcile between them. Rows that are neither
-//      visible in the view nor nodes of its graph may be in use again already: they are not looked at, and stand as
-//      free.
+//      visible in the view, nor nodes of its graph, nor in its growing range may be in use again already: they are not
+//      looked at, and stand as free. (A dead row of the growing range may be on its way into the graph, chosen before
+//      it died: the next image names this extent again, and needs its vector.)
 //  K2. An extent is named again iff nothing in its range changed between the last image and this view.
 //  K3. Nothing is removed before the manifest that does without it is durable; log removal goes by the older of the two
 //      kept generations, so that a damaged newest image costs a longer replay, not data.
@@ -61,6 +62,11 @@ class ImageWriter {
               storage::Manifest& manifest)
       : state_(state), view_(view), graph_end_(graph_end), last_(last), manifest_(manifest) {
     for (const ExtentInfo& extent : last.manifest.extents) known_[{extent.kind, extent.first_slot}] = &extent;
+    state.store.arrivals().for_each_run(view.growing_begin, view.growing_end, [this](std::span<const Slot> run) {
+      for (const Slot slot : run) {
+        if (state_.store.slots().died(slot) <= view_.lsn) growing_dead_.insert(slot);
+      }
+    });
   }
 
   Status write_chunk(std::uint32_t chunk) {
@@ -87,13 +93,13 @@ class ImageWriter {
   }
 
  private:
-  /// The rows that the image needs. What a pinned view shows or its graph names is not written by anybody.
+  /// The rows that the image needs (K1). What a pinned view shows or names is not written by anybody.
   const SlotTable::Kept& kept(Slot begin, Slot end) {
     if (!kept_.empty()) return kept_;
     kept_.resize(kChunkSlots);
     for (Slot slot = begin; slot < end; ++slot) {
-      kept_[slot - begin] =
-          state_.store.slots().visible(slot, view_.lsn) || state_.store.graph().contains(slot, view_.graph.epoch);
+      kept_[slot - begin] = state_.store.slots().visible(slot, view_.lsn) ||
+                            state_.store.graph().contains(slot, view_.graph.epoch) || growing_dead_.contains(slot);
     }
     return kept_;
   }
@@ -196,7 +202,8 @@ class ImageWriter {
   const CheckpointState& last_;
   storage::Manifest& manifest_;
   std::map<std::pair<std::uint8_t, std::uint32_t>, const ExtentInfo*> known_;
-  SlotTable::Kept kept_;  ///< of the chunk in work; empty: not looked at yet
+  index::SlotSet growing_dead_;  ///< of the growing range
+  SlotTable::Kept kept_;         ///< of the chunk in work; empty: not looked at yet
   Bytes buffer_;
 };
 
