@@ -11,6 +11,10 @@ namespace {
 /// Rows that a commit moves on their way to reuse: what it kills itself, and some more to catch up.
 constexpr std::size_t kRecycledPerCommit = 4'096;
 
+Status no_rows_left() {
+  return {StatusCode::resource_exhausted, "the collection is full: it holds 2^31 rows, dead ones included"};
+}
+
 }  // namespace
 
 CommitWriter::CommitWriter(PointStore& store) : store_(store), scratch_(store.vectors_.dimension()) {
@@ -40,8 +44,9 @@ Status CommitWriter::stage(const std::vector<PreparedOperation>& batch) {
     if (deaths_.capacity() < staged_kills_ + batch.size()) {
       deaths_.reserve(std::max<std::size_t>(staged_kills_ + batch.size(), 2 * deaths_.capacity()));
     }
-    if (Status status = stage_markers(batch); !status.ok()) return status;
     if (Status status = take_rows(rows); !status.ok()) return status;
+    if (Status status = stage_markers(batch); !status.ok())
+      return status;  // last: it is all that a failure would leave
     staged_kills_ += batch.size();
     staged_ids_ += upserts;
     pending_rows_ += rows;
@@ -54,6 +59,7 @@ Status CommitWriter::stage(const std::vector<PreparedOperation>& batch) {
 /// Free rows first, then new ones at the end. What was taken before an error stays for the next batch.
 Status CommitWriter::take_rows(std::uint64_t rows) {
   const std::uint64_t wanted = pending_rows_ + rows;
+  if (wanted > kMaxSlots) return no_rows_left();
   if (Status status = store_.arrivals_.reserve(growing_end_ + wanted); !status.ok()) return status;
   if (taken_used_ == taken_.size()) {
     taken_.clear();
@@ -69,9 +75,7 @@ Status CommitWriter::take_rows(std::uint64_t rows) {
     ++available;
   }
   const std::uint64_t end = slot_end_ + (wanted - std::min(wanted, available));
-  if (end > kMaxSlots) {
-    return {StatusCode::resource_exhausted, "the collection is full: it holds 2^31 rows, dead ones included"};
-  }
+  if (end > kMaxSlots) return no_rows_left();
   if (Status status = store_.slots_.reserve(static_cast<Slot>(end)); !status.ok()) return status;
   if (Status status = store_.vectors_.reserve(static_cast<Slot>(end)); !status.ok()) return status;
   return store_.graph_.reserve(static_cast<Slot>(end));
@@ -167,13 +171,14 @@ void CommitWriter::kill(Slot head, Lsn lsn) noexcept {
   for (Slot slot = head; slot != kNoSlot; slot = store_.slots_.next_value(slot)) {
     store_.slots_.kill(slot, lsn);
     --values_;
+    ++killed_rows_;
   }
   deaths_.push_back({head, lsn});  // has room: stage()
 }
 
 /// Moves dead rows on towards reuse. Before the view of `lsn_` is published: later ones do not find their entries.
 void CommitWriter::recycle() noexcept {
-  store_.free_slots_.lay_to_rest(lsn_, kRecycledPerCommit + deaths_.size(),
+  store_.free_slots_.lay_to_rest(lsn_, kRecycledPerCommit + killed_rows_,
                                  [this](Slot slot) { store_.ids_.erase(slot); });
 }
 
@@ -204,6 +209,7 @@ void CommitWriter::publish() {
     // The payloads that are not in the queue now go when their rows are used again.
   }
   deaths_.clear();
+  killed_rows_ = 0;
   markers_.reset();
   staged_kills_ = 0;
   store_.reclaimer_.collect();

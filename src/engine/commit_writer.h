@@ -62,7 +62,8 @@ class CommitWriter {
     Slot slot;
     Lsn lsn;
   };
-  std::vector<Death> deaths_;  // heads; capacity is reserved by stage()
+  std::vector<Death> deaths_;    // heads; capacity is reserved by stage()
+  std::size_t killed_rows_ = 0;  // of all values of those
   std::uint64_t staged_kills_ = 0;
   std::unique_ptr<Markers> markers_;  // the next markers, if a batch sets any
   std::vector<float> scratch_;
