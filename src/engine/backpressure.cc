@@ -2,8 +2,8 @@
 // who can do it. They are slowed down smoothly, together, to what the graph takes:
 //
 //   excess x = (growing - allowance) / allowance, 0 if negative
-//   the next batch of p points may come p * x / rate after this one, where `rate` is what the graph mutator reached
-//   lately
+//   the next batch of p rows may come p * x / rate after this one, where `rate` is what the graph mutator reached
+//   lately (a point with several vectors has several rows; what adds none, as an erase, does not wait)
 //
 // At x = 1 writers are as fast as the graph and the growing tier stays where it is; below they gain on it, above they
 // fall behind. So the length settles near twice the allowance however many writers there are, and there is no point at
@@ -45,7 +45,8 @@ std::uint64_t growing_allowance(const CollectionState& state) {
   return std::max<std::uint64_t>(kAllowancePointsMin, kAllowanceBytes / state.store.vectors().stride());
 }
 
-void hold_back(CollectionState& state, std::uint64_t points) {
+void hold_back(CollectionState& state, std::uint64_t rows) {
+  if (rows == 0) return;
   const std::uint64_t growing = [&] {
     const Pin view(state.store.pins());
     return view->growing_end - view->growing_begin;
@@ -54,7 +55,7 @@ void hold_back(CollectionState& state, std::uint64_t points) {
   const std::uint64_t rate = state.index_rate.load(std::memory_order_relaxed);
   if (growing <= allowance || rate == 0) return;
   const double excess = std::min(static_cast<double>(growing - allowance) / static_cast<double>(allowance), kExcessMax);
-  const double cost_us = static_cast<double>(points) * excess * 1e6 / static_cast<double>(rate);
+  const double cost_us = static_cast<double>(rows) * excess * 1e6 / static_cast<double>(rate);
   const std::int64_t now = now_us();
   const std::int64_t begin = reserve(state, now, static_cast<std::int64_t>(cost_us));
   if (begin - now < kWaitMin_us) return;

@@ -106,6 +106,13 @@ void work_on_group(CollectionState& state, std::span<CommitRequest* const> group
   }
 }
 
+/// Rows that the batch adds to the growing tier.
+std::uint64_t rows_of(const std::vector<PreparedOperation>& operations) {
+  std::uint64_t rows = 0;
+  for (const PreparedOperation& operation : operations) rows += operation.values;  // 0 unless it is an upsert
+  return rows;
+}
+
 void notify_background(CollectionState& state, Durability durability) {
   if (!state.options.background) return;
   if (durability == Durability::interval) state.interval_pending.store(true, std::memory_order_relaxed);
@@ -130,7 +137,7 @@ Result<WriteReceipt> write(CollectionState& state, const WriteBatch& batch, cons
     if (!operations.ok()) return Status(StatusCode::internal, std::string(operations.status().message()));
     request.operations = std::move(operations).value();
     request.wants_sync = durability == Durability::sync;
-    if (state.options.background && !options.bulk) hold_back(state, request.operations.size());
+    if (state.options.background && !options.bulk) hold_back(state, rows_of(request.operations));
     state.queue.submit(request, [&](std::span<CommitRequest* const> group) { work_on_group(state, group); });
     if (!request.status.ok()) return request.status;
     enforce_limits(state);
