@@ -56,6 +56,7 @@ void PointStore::publish_graph(const GraphChange& change) {
 
 Status PointStore::sort_loaded_row(Slot slot, View& view, View& counted) {
   const bool node = graph_.contains(slot, view.graph.epoch);
+  counted.graph.nodes += node ? 1 : 0;
   if (!slots_.visible(slot, view.lsn)) {
     if (node) {
       ++counted.dead_in_graph;
@@ -71,6 +72,11 @@ Status PointStore::sort_loaded_row(Slot slot, View& view, View& counted) {
     arrivals_.set(view.growing_end++, slot);
   }
   if (!slots_.is_head(slot)) return {};
+  if (view.values == view.live && slots_.next_value(slot) != kNoSlot) {
+    return {StatusCode::data_damaged, "id " + slots_.id(slot).to_string() +
+                                          " has several vectors, the manifest says that none has: row " +
+                                          std::to_string(slot)};
+  }
   ++counted.live;
   if (ids_.must_grow(1)) (void)ids_.reserve(ids_.size() + 1);  // nobody reads the outgrown table yet
   if (const Slot other = ids_.insert(slot); other != kNoSlot) {
@@ -108,12 +114,16 @@ Status PointStore::finish_loading(View view, Markers markers) {
   for (Slot slot = 0; slot < view.slot_end; ++slot) {
     if (Status status = sort_loaded_row(slot, view, counted); !status.ok()) return status;
   }
-  if (counted.live != view.live || counted.dead_in_graph != view.dead_in_graph || counted.values != view.values) {
+  if (counted.live != view.live || counted.dead_in_graph != view.dead_in_graph || counted.values != view.values ||
+      counted.graph.nodes != view.graph.nodes) {
     const auto counts = [](const View& of) {
       return std::to_string(of.live) + " points, " + std::to_string(of.values) + " vectors and " +
-             std::to_string(of.dead_in_graph) + " dead nodes";
+             std::to_string(of.graph.nodes) + " nodes, " + std::to_string(of.dead_in_graph) + " of them dead";
     };
     return {StatusCode::data_damaged, "the manifest counts " + counts(view) + ", the extents hold " + counts(counted)};
+  }
+  if (view.graph.levels != 0 && !graph_.contains(view.graph.entry, view.graph.epoch)) {
+    return {StatusCode::data_damaged, "the entry of the graph is no node: row " + std::to_string(view.graph.entry)};
   }
   if (view.values != view.live) {
     if (Status status = check_loaded_values(view, counted.values); !status.ok()) return status;
