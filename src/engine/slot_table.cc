@@ -87,7 +87,7 @@ Lsn SlotTable::born(Slot slot) const noexcept {
 }
 
 Lsn SlotTable::died(Slot slot) const noexcept {
-  // Acquire pairs with assign() (S4). Of a death that matters to a view, S2 takes care.
+  // Acquire pairs with assign() and kill() (S4). Of a death that matters to a view, S2 takes care.
   return std::atomic_ref<Lsn>(chunk_of(slot).died[slot % kChunkSlots]).load(std::memory_order_acquire);
 }
 
@@ -171,7 +171,8 @@ void SlotTable::append_value(Slot slot, Slot next) noexcept { chunk_of(slot).nex
 
 void SlotTable::kill(Slot slot, Lsn lsn) noexcept {
   Chunk& chunk = chunk_of(slot);
-  std::atomic_ref<Lsn>(chunk.died[slot % kChunkSlots]).store(lsn, std::memory_order_relaxed);
+  // Release, as in assign(): who meets this value instead of kNeverDied must see the new `born` as well (S4).
+  std::atomic_ref<Lsn>(chunk.died[slot % kChunkSlots]).store(lsn, std::memory_order_release);  // pairs with died()
   std::atomic_ref<Lsn>(chunk.changed).store(lsn, std::memory_order_release);  // pairs with changed_lsn()
 }
 

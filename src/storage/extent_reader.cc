@@ -25,8 +25,9 @@ class Extent::Impl {
   std::unique_ptr<os::MappedFile> map;
   ExtentHeader header;
   const std::byte* table = nullptr;  ///< page checksums, in the map
-  /// One bit per page that was found good. Relaxed throughout: a bit publishes nothing, since the page's bytes were
-  /// there, unchanged, before any thread had this object.
+  /// One bit per page that was found good. Set with release and read with acquire, not for what was written, the bytes
+  /// were there before any thread had this object, but for what was read: whoever writes to the page of a writable
+  /// mapping comes after the reading for its checksum.
   std::unique_ptr<std::atomic<std::uint64_t>[]> verified;
   /// Held while a page is read for its checksum. A page of a writable mapping is written only once its bit is set, so
   /// nobody reads it then.
@@ -104,11 +105,11 @@ Status Extent::verify(std::uint64_t offset, std::uint64_t length) const {
   for (std::uint64_t page = offset / kExtentPageBytes; page <= last; ++page) {
     std::atomic<std::uint64_t>& word = impl_->verified[page / kBitsPerWord];
     const std::uint64_t bit = std::uint64_t{1} << (page % kBitsPerWord);
-    if ((word.load(std::memory_order_relaxed) & bit) != 0) continue;  // partner: the fetch_or below
+    if ((word.load(std::memory_order_acquire) & bit) != 0) continue;  // partner: the fetch_or below
     MutexLock lock(impl_->checking);
     if ((word.load(std::memory_order_relaxed) & bit) != 0) continue;  // somebody else did it meanwhile
     HF_TRY(verify_page(page));
-    word.fetch_or(bit, std::memory_order_relaxed);  // partner: the load above
+    word.fetch_or(bit, std::memory_order_release);  // partner: the load above
   }
   return {};
 }
