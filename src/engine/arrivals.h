@@ -48,6 +48,9 @@ class Arrivals {
   Status reserve(Arrival end);
   void set(Arrival position, Slot slot) noexcept { block(position)->slots[position % kBlock] = slot; }
 
+  /// Whether free_before(to) frees what free_before(from) does not.
+  [[nodiscard]] static bool frees_more(Arrival from, Arrival to) noexcept { return from / kBlock != to / kBlock; }
+
   // --- reclaimer ---
   /// REQUIRES that no view shows a position below `begin`, and values that do not go back.
   void free_before(Arrival begin) noexcept;

@@ -50,7 +50,7 @@ struct PendingGraph {
   std::uint64_t removed = 0;
   RetiredBatch retired{1};
   RetiredSlotsBatch dead{1};    ///< rows that neither the graph nor the growing range names any more
-  bool moves_arrivals = false;  ///< growing_begin is beyond that of the view before
+  bool frees_arrivals = false;  ///< blocks of them lie before growing_begin that did not in the view before
 };
 
 /// A vacuum under way: the dead nodes that it takes out of the graph, and how far it has come.

@@ -36,7 +36,11 @@ void choose_batch(const CollectionState& state, const View& view, PendingGraph& 
     }
   }
   made.growing_begin = position;
-  made.moves_arrivals = true;
+  made.frees_arrivals = Arrivals::frees_more(view.growing_begin, position);
+}
+
+bool is_connected(const CollectionState& state, const View& view) {
+  return state.connected_epoch.load(std::memory_order_relaxed) == view.graph.epoch;
 }
 
 /// The graph with the next batch of the growing tier.
@@ -46,6 +50,8 @@ Status index_batch(CollectionState& state, const View& view) HF_REQUIRES(state.g
   made.root = view.graph;
   if (made.added.empty()) {
     ++made.root.epoch;  // rows that died before they got into the graph wait for older views by it
+    if (is_connected(state, view))
+      state.connected_epoch.store(made.root.epoch, std::memory_order_relaxed);  // as before
   } else {
     const AliveIn alive(state.store.slots(), view.lsn);
     index::GraphWriter writer = state.store.graph_writer();
@@ -70,10 +76,6 @@ Status connect(CollectionState& state, const View& view) HF_REQUIRES(state.graph
   state.connected_epoch.store(made.root.epoch, std::memory_order_relaxed);
   if (made.root.epoch != view.graph.epoch) state.mutator.pending = std::move(made);
   return {};
-}
-
-bool is_connected(const CollectionState& state, const View& view) {
-  return state.connected_epoch.load(std::memory_order_relaxed) == view.graph.epoch;
 }
 
 /// In the background the search for unreachable nodes, which looks at all of them, comes when the growing tier is empty
@@ -178,12 +180,13 @@ unsigned worker_count(const CollectionState& state) {
 
 void publish_pending(CollectionState& state) {
   PendingGraph& made = *state.mutator.pending;
-  if (made.moves_arrivals) {
-    // Once no view of an older epoch is left, nobody reads the arrivals before.
+  if (made.frees_arrivals) {
+    // Once no view of an older epoch is left, nobody reads the arrivals before. (Not at every step: while a view is
+    // pinned for long such items pile up, and every commit looks at them.)
     PointStore& store = state.store;
     store.reclaimer().retire(
         {0, made.root.epoch, 0, [&store, begin = made.growing_begin] { store.free_arrivals_before(begin); }});
-    made.moves_arrivals = false;
+    made.frees_arrivals = false;
   }
   state.store.publish_graph({made.root, made.growing_begin, made.added, made.removed});
   state.store.reclaimer().retire_lists(std::exchange(made.retired, {}));

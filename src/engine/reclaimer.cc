@@ -41,6 +41,7 @@ void Reclaimer::retire_payloads(std::span<const Slot> slots, Lsn lsn) {
 }
 
 void Reclaimer::retire_slots(RetiredSlotsBatch batch) noexcept {
+  batch.remove_if([](const RetiredSlots& dead) { return dead.slots.empty(); });
   MutexLock lock(mutex_);
   std::uint64_t count = 0;
   for (const RetiredSlots& dead : batch) count += dead.slots.size();

@@ -86,7 +86,11 @@ Status vacuum_piece(CollectionState& state, const View& view) {
   if (pass.next < pass.end) {
     HF_TRY(repair_piece(state, view, pass, made));
   } else {
-    HF_TRY(remove_doomed(state, view, pass, made));
+    if (Status status = remove_doomed(state, view, pass, made); !status.ok()) {
+      // A list that still names a doomed node: never seen. If it was, another pass may do better; this one never will.
+      if (status.code() == StatusCode::internal) state.mutator.vacuum.reset();
+      return status;
+    }
     state.vacuumed_slots.fetch_add(made.removed, std::memory_order_relaxed);
     state.mutator.changed_nodes += made.removed;
     state.mutator.vacuum.reset();
