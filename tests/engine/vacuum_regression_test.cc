@@ -1,0 +1,206 @@
+// What a review of vacuum, reuse of rows and backpressure found: below the API, where the order of steps is ours.
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "engine/checkpoint.h"
+#include "engine/commit.h"
+#include "engine/commit_writer.h"
+#include "engine/indexer.h"
+#include "engine/recovery.h"
+#include "engine/store_fixture.h"
+
+namespace holdfast::testing {
+namespace {
+
+using engine::CollectionState;
+using engine::CommitWriter;
+using engine::PointStore;
+using engine::View;
+
+/// One collection without a database around it, so that a test may stand between two steps of the engine.
+class OneCollection : public ::testing::Test {
+ protected:
+  std::shared_ptr<CollectionState> open(std::uint32_t dimension = 8, bool paced = false) {
+    engine::RecoveryRequest request;
+    request.name = "c";
+    request.directory = "/c-1";
+    request.uuid = Uuid{1};
+    request.options = options_on(fs_);
+    request.options.background = paced;  // no thread runs here; writers are held back all the same
+    request.signals = std::make_shared<engine::Signals>();
+    if (!fs_.exists(request.directory).value()) {
+      CollectionConfig config;
+      config.dimension = dimension;
+      config.m = 8;
+      EXPECT_TRUE(engine::create_collection_files(fs_, request.directory, request.uuid, request.name, config).ok());
+    }
+    return engine::recover_collection(request).value();
+  }
+  static Status put(CollectionState& state, std::uint64_t id, std::uint64_t seed, bool bulk = false) {
+    WriteBatch batch;
+    batch.upsert(id, vector_of(seed, state.config.dimension), payload_of(seed));
+    return engine::write(state, batch, {.bulk = bulk}).status();
+  }
+  static Status erase(CollectionState& state, std::uint64_t id) {
+    WriteBatch batch;
+    batch.erase(id);
+    return engine::write(state, batch, {}).status();
+  }
+  static WriteBatch values_batch(std::uint64_t id, std::uint32_t values, std::uint32_t dimension) {
+    WriteBatch batch;
+    batch.upsert_values(id, std::vector<float>(std::size_t{values} * dimension, 1.0F), values);
+    return batch;
+  }
+
+  SimFileSystem fs_{11};
+};
+
+/// A row may die, and a checkpoint may be taken, while the graph mutator is making a node of it.
+TEST_F(OneCollection, a_row_that_dies_while_it_becomes_a_node_keeps_its_vector_in_images) {
+  const auto vector = vector_of(2, 8);
+  {
+    const auto state = open();
+    HF_ASSERT_OK(put(*state, 1, 1));
+    HF_ASSERT_OK(put(*state, 2, 2));
+    PointStore& store = state->store;
+    const View before = *engine::Pin(store.pins());
+    const std::vector<index::NewNode> added{{0, 0}, {1, 0}};
+    std::vector<index::RetiredList> retired;
+    const index::GraphRoot root = store.graph_writer().insert(before.graph, added, 1, retired).value();
+    ASSERT_TRUE(retired.empty());
+
+    HF_ASSERT_OK(erase(*state, 2));
+    HF_ASSERT_OK(engine::checkpoint(*state));
+    store.publish_graph({root, before.growing_end, added, 0});
+    EXPECT_EQ(engine::Pin(store.pins())->dead_in_graph, 1U);
+    HF_ASSERT_OK(engine::checkpoint(*state));
+  }
+  const auto state = open();
+  EXPECT_EQ(state->report.frames_replayed, 0U);
+  EXPECT_EQ(engine::Pin(state->store.pins())->dead_in_graph, 1U);
+  const float* const row = state->store.vectors().row(1);
+  EXPECT_EQ(std::vector<float>(row, row + 8), vector) << "walks through the dead node go astray";
+}
+
+TEST_F(OneCollection, commits_recycle_at_least_the_rows_that_they_kill) {
+  const auto state = open();
+  constexpr std::uint32_t kRows = 3 * kMaxValues;
+  for (int round = 0; round < 12; ++round) {
+    WriteBatch batch, erasure;
+    for (std::uint64_t id = 0; id < 3; ++id) {
+      batch.upsert_values(id, std::vector<float>(std::size_t{kMaxValues} * 8, 1.0F), kMaxValues);
+      erasure.erase(id);
+    }
+    HF_ASSERT_OK(engine::write(*state, batch, {}));
+    HF_ASSERT_OK(engine::write(*state, erasure, {}));
+    while (engine::index_step(*state).value()) {
+    }
+  }
+  EXPECT_LE(engine::Pin(state->store.pins())->slot_end, 3 * kRows);
+}
+
+TEST_F(OneCollection, writers_are_paced_by_rows_not_by_points) {
+  constexpr std::uint32_t kDim = 512;  // an allowance of 1,024 rows
+  constexpr std::uint32_t kValues = 64;
+  const auto state = open(kDim, true);
+  HF_ASSERT_OK(engine::write(*state, values_batch(1, 2'048, kDim), {.bulk = true}));
+  state->index_rate.store(100);
+  const auto now_us = [] {
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+  };
+  const std::int64_t before = now_us();
+  HF_ASSERT_OK(engine::write(*state, values_batch(2, kValues, kDim), {}));
+  // As many rows as the allowance too many: the next write may come when the graph has taken these.
+  EXPECT_GE(state->write_turn_us.load() - before, std::int64_t{kValues} * 1'000'000 / 100);
+  const std::int64_t turn = state->write_turn_us.load();
+  WriteBatch erasure;
+  erasure.erase(1);
+  erasure.erase(3);
+  HF_ASSERT_OK(engine::write(*state, erasure, {}));
+  EXPECT_EQ(state->write_turn_us.load(), turn) << "what adds no rows need not wait";
+}
+
+engine::PreparedOperation marker(std::string_view key, std::string_view value) {
+  engine::PreparedOperation operation;
+  operation.kind = WriteBatch::Kind::marker;
+  operation.key = key;
+  operation.value = value;
+  return operation;
+}
+
+TEST(CommitWriter, a_batch_that_is_turned_away_leaves_no_marker_behind) {
+  PointStore store({.dimension = 2});
+  {
+    CommitWriter writer(store);
+    std::vector<engine::PreparedOperation> too_large, fits;
+    too_large.push_back(marker("a", "1"));
+    engine::PreparedOperation point;
+    point.values = kMaxSlots;
+    too_large.push_back(std::move(point));
+    point = {};
+    point.values = 1;
+    too_large.push_back(std::move(point));
+    HF_EXPECT_CODE(StatusCode::resource_exhausted, writer.stage(too_large));
+    fits.push_back(marker("b", "2"));
+    HF_ASSERT_OK(writer.stage(fits));
+    writer.apply(1, fits);
+    writer.publish();
+  }
+  EXPECT_EQ(store.markers()->size(), 1U);
+  EXPECT_TRUE(store.markers()->contains("b"));
+}
+
+/// Two living points with one vector each, loaded as an image says.
+struct Loaded {
+  Loaded() {
+    Bytes ids, stamps;
+    for (std::uint64_t id = 0; id < 2; ++id) {
+      holdfast::put(ids, std::uint64_t{0});
+      holdfast::put(ids, id);
+      holdfast::put(stamps, Lsn{1});
+      holdfast::put(stamps, kNeverDied);
+    }
+    for (int id = 0; id < 2; ++id) holdfast::put(ids, std::uint8_t{0});
+    EXPECT_TRUE(store.loading_slots().reserve(2).ok());
+    EXPECT_TRUE(store.loading_vectors().reserve(2).ok());
+    EXPECT_TRUE(store.loading_graph().reserve(2).ok());
+    EXPECT_TRUE(store.loading_slots().load_ids(0, 2, ids).ok());
+    EXPECT_TRUE(store.loading_slots().load_stamps(0, 2, stamps, 1).ok());
+    view.lsn = 1;
+    view.slot_end = 2;
+    view.live = view.values = 2;
+  }
+  void chain(Slot first, Slot second) {
+    Bytes values;
+    holdfast::put(values, first);
+    holdfast::put(values, second);
+    for (int slot = 0; slot < 2; ++slot) holdfast::put(values, std::uint8_t{0});
+    EXPECT_TRUE(store.loading_slots().load_values(0, 2, values, 2).ok());
+  }
+  PointStore store{{.dimension = 2}};
+  View view;
+};
+
+TEST(LoadedImage, points_that_are_chained_to_each_other_are_damage) {
+  {
+    Loaded image;
+    image.chain(kNoSlot, kNoSlot);
+    HF_EXPECT_OK(image.store.finish_loading(image.view, {}));
+  }
+  for (const auto& [first, second] : {std::pair<Slot, Slot>{1, kNoSlot}, {0, kNoSlot}, {1, 0}}) {
+    Loaded image;
+    image.chain(first, second);
+    HF_EXPECT_CODE(StatusCode::data_damaged, image.store.finish_loading(image.view, {}));
+  }
+}
+
+TEST(LoadedImage, the_graph_of_the_manifest_is_the_one_of_the_extents) {
+  Loaded image;
+  image.view.graph = {1, 0, 1, 1};  // one node, the entry; no extent has it
+  HF_EXPECT_CODE(StatusCode::data_damaged, image.store.finish_loading(image.view, {}));
+}
+
+}  // namespace
+}  // namespace holdfast::testing
