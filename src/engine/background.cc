@@ -114,6 +114,7 @@ void Background::log_loop() {
       look_after_log(state);
       enforce_limits(state);
       state.store.reclaimer().collect();
+      recycle_rows(state);
     });
     signals_->log.wait_for(log_period_);
   }

@@ -169,4 +169,18 @@ Status flush(CollectionState& state) {
   });
 }
 
+void recycle_rows(CollectionState& state) noexcept {
+  try {
+    for (bool more = true; more && state.store.free_slots().any_released();) {
+      more = run_exclusive(state, [&]() -> Status {
+               HF_TRY(state.write_error());
+               CommitWriter(state.store).publish();  // nothing but a newer view
+               return {};
+             }).ok();
+    }
+  } catch (const std::bad_alloc&) {
+    // The next commit does it.
+  }
+}
+
 }  // namespace holdfast::engine

@@ -25,7 +25,7 @@ CommitWriter::CommitWriter(PointStore& store) : store_(store), scratch_(store.ve
   growing_end_ = view->growing_end;
   live_ = view->live;
   values_ = view->values;
-  store_.free_slots_.wake(store_.reclaimer_.oldest_lsn());
+  store_.free_slots_.wake(store_.reclaimer_.oldest_serial());
 }
 
 CommitWriter::~CommitWriter() {
@@ -176,17 +176,13 @@ void CommitWriter::kill(Slot head, Lsn lsn) noexcept {
   deaths_.push_back({head, lsn});  // has room: stage()
 }
 
-/// Moves dead rows on towards reuse. Before the view of `lsn_` is published: later ones do not find their entries.
-void CommitWriter::recycle() noexcept {
-  store_.free_slots_.lay_to_rest(lsn_, kRecycledPerCommit + killed_rows_,
-                                 [this](Slot slot) { store_.ids_.erase(slot); });
-}
-
 void CommitWriter::publish() {
-  recycle();
+  // Dead rows move on towards reuse. Who pins a view that is published from here on does not find their entries.
+  store_.free_slots_.unname(kRecycledPerCommit + killed_rows_, [this](Slot slot) { store_.ids_.erase(slot); });
   {
     MutexLock lock(store_.publish_mutex_);
     View next = *store_.pins_.current();
+    store_.free_slots_.rest(next.serial + 1);
     next.lsn = lsn_;
     next.slot_end = slot_end_;
     next.growing_end = growing_end_;
@@ -213,6 +209,7 @@ void CommitWriter::publish() {
   markers_.reset();
   staged_kills_ = 0;
   store_.reclaimer_.collect();
+  store_.free_slots_.wake(store_.reclaimer_.oldest_serial());
 }
 
 }  // namespace holdfast::engine

@@ -46,7 +46,6 @@ class CommitWriter {
   Status take_rows(std::uint64_t rows);
   void reserve_ids(std::uint64_t more);
   Status stage_markers(const std::vector<PreparedOperation>& batch);
-  void recycle() noexcept;
 
   PointStore& store_;
   Lsn lsn_ = 0;  // of the last batch applied

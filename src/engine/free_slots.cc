@@ -12,25 +12,40 @@ void FreeSlots::release(const std::vector<Slot>& slots) {
   waiting_count_.fetch_add(slots.size(), std::memory_order_relaxed);
 }
 
-bool FreeSlots::take_released(Lsn lsn, Slot& slot) noexcept {
+bool FreeSlots::any_released() const noexcept {
+  MutexLock lock(mutex_);
+  return !released_.empty();
+}
+
+void FreeSlots::take_released(std::size_t count_max) noexcept {
   try {
     MutexLock lock(mutex_);
-    if (released_.empty()) return false;
-    resting_.push_back({released_.back(), lsn});
-    slot = released_.back();
-    released_.pop_back();
-    return true;
+    const std::size_t count = std::min(count_max, released_.size());
+    unnamed_.insert(unnamed_.end(), released_.end() - static_cast<std::ptrdiff_t>(count), released_.end());
+    released_.resize(released_.size() - count);
   } catch (const std::bad_alloc&) {
-    return false;
+    // They stay released.
   }
 }
 
-void FreeSlots::wake(Lsn oldest_pinned) noexcept {
+void FreeSlots::rest(std::uint64_t serial) noexcept {
+  if (unnamed_.empty()) return;
   try {
-    while (!resting_.empty() && resting_.front().lsn <= oldest_pinned) {
-      give(resting_.front().slot);
+    resting_.push_back({{}, serial});
+    resting_.back().slots.swap(unnamed_);
+  } catch (const std::bad_alloc&) {
+    // They rest from the next view on.
+  }
+}
+
+void FreeSlots::wake(std::uint64_t oldest_pinned) noexcept {
+  try {
+    while (!resting_.empty() && resting_.front().serial <= oldest_pinned) {
+      std::vector<Slot>& slots = resting_.front().slots;
+      free_.reserve(free_.size() + slots.size());
+      for (const Slot slot : slots) give(slot);
+      waiting_count_.fetch_sub(slots.size(), std::memory_order_relaxed);
       resting_.pop_front();
-      waiting_count_.fetch_sub(1, std::memory_order_relaxed);
     }
   } catch (const std::bad_alloc&) {
     // The rest wakes another time.

@@ -5,8 +5,7 @@
 //   free       nobody can name it: the next write may take it
 //
 // A row is released under a mutex by the reclaimer and goes the rest of the way through the committer: entries are
-// erased and rows begin to rest just before a view is published, and are free once every pinned view is that one or
-// newer.
+// erased, then a view is published, and the rows are free once every pinned view is that one or newer.
 //
 // The lowest free row is taken first. New rows then fill the chunks at the beginning, few chunks change between two
 // checkpoints, and a collection that shrinks leaves its highest chunks alone.
@@ -28,19 +27,21 @@ class FreeSlots {
   /// Takes all of `slots` or, with bad_alloc, none.
   void release(const std::vector<Slot>& slots) HF_EXCLUDES(mutex_);
 
+  [[nodiscard]] bool any_released() const noexcept HF_EXCLUDES(mutex_);
+
   // --- committer ---
-  /// Up to `count_max` released rows, to be erased from the id map. They rest until every pinned view has lsn >= `lsn`.
-  /// What does not fit into memory stays released.
+  /// Calls erase(slot) for up to `count_max` released rows, which are to be erased from the id map.
   template <class Erase>
-  void lay_to_rest(Lsn lsn, std::size_t count_max, Erase erase) noexcept HF_EXCLUDES(mutex_) {
-    for (; count_max > 0; --count_max) {
-      Slot slot = kNoSlot;
-      if (!take_released(lsn, slot)) return;
-      erase(slot);
-    }
+  void unname(std::size_t count_max, Erase erase) noexcept HF_EXCLUDES(mutex_) {
+    const std::size_t first = unnamed_.size();
+    take_released(count_max);
+    for (std::size_t i = first; i < unnamed_.size(); ++i) erase(unnamed_[i]);
   }
+  /// The rows that were unnamed rest until every pinned view has this serial or a later one. REQUIRES serials that do
+  /// not go back, of views that are published after unname() (by whoever holds the publish mutex now).
+  void rest(std::uint64_t serial) noexcept;
   /// Rows that rested long enough are free from now on.
-  void wake(Lsn oldest_pinned) noexcept;
+  void wake(std::uint64_t oldest_pinned) noexcept;
   /// The lowest free row; kNoSlot if there is none.
   [[nodiscard]] Slot take() noexcept;
   /// Gives back what was taken and not used. Also while loading: a row that is free.
@@ -53,18 +54,19 @@ class FreeSlots {
   [[nodiscard]] std::uint64_t waiting_count() const noexcept { return waiting_count_.load(std::memory_order_relaxed); }
 
  private:
-  [[nodiscard]] bool take_released(Lsn lsn, Slot& slot) noexcept HF_EXCLUDES(mutex_);
+  void take_released(std::size_t count_max) noexcept HF_EXCLUDES(mutex_);
 
   struct Resting {
-    Slot slot;
-    Lsn lsn;
+    std::vector<Slot> slots;
+    std::uint64_t serial;
   };
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::vector<Slot> released_ HF_GUARDED_BY(mutex_);
-  std::deque<Resting> resting_;                  // committer; by lsn
+  std::vector<Slot> unnamed_;                    // committer
+  std::deque<Resting> resting_;                  // committer; by serial
   std::vector<Slot> free_;                       // committer; a heap, the lowest on top
   std::atomic<std::uint64_t> free_count_{0};     // a meter: relaxed
-  std::atomic<std::uint64_t> waiting_count_{0};  // a meter: relaxed; read by the committer as a hint
+  std::atomic<std::uint64_t> waiting_count_{0};  // a meter: relaxed
 };
 
 }  // namespace holdfast::engine

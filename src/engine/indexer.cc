@@ -10,6 +10,7 @@
 
 #include "base/try.h"
 #include "engine/alive.h"
+#include "engine/commit.h"
 #include "engine/vacuum.h"
 
 namespace holdfast::engine {
@@ -150,6 +151,7 @@ Result<bool> guarded_step(CollectionState& state, Job forced = Job::none) {
     outcome = Status(StatusCode::resource_exhausted, "not enough memory to index; points stay in the exact tier");
   }
   state.store.reclaimer().collect();
+  recycle_rows(state);
   {
     MutexLock lock(state.indexed_mutex);
     state.index_error = outcome.ok() ? Status() : outcome.status();

@@ -37,7 +37,8 @@ Slot PointStore::find(PointId id, const View& view) const noexcept {
 }
 
 void PointStore::publish(const View& next) {
-  auto fresh = std::make_unique<const View>(next);
+  auto fresh = std::make_unique<View>(next);
+  fresh->serial = pins_.current()->serial + 1;
   reclaimer_.retire_view(pins_.current());  // not freed while it is the current one
   pins_.publish(fresh.release());
 }

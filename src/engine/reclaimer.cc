@@ -65,6 +65,7 @@ void Reclaimer::collect_locked() {
   // The current view counts as pinned: whoever pins next gets it or a newer one.
   const View* current = pins_.current();
   Lsn oldest_lsn = current->lsn;
+  std::uint64_t oldest_serial = current->serial;
   GraphEpoch oldest_epoch = current->graph.epoch;
   std::vector<const View*> pinned;
   pins_.for_each([&](const View* view) { pinned.push_back(view); });
@@ -79,6 +80,7 @@ void Reclaimer::collect_locked() {
       return true;
     }
     oldest_lsn = std::min(oldest_lsn, view->lsn);
+    oldest_serial = std::min(oldest_serial, view->serial);
     oldest_epoch = std::min(oldest_epoch, view->graph.epoch);
     return false;
   });
@@ -98,7 +100,7 @@ void Reclaimer::collect_locked() {
     lists_.pop_front();
   }
   free_payloads(oldest_lsn);
-  oldest_lsn_.store(oldest_lsn, std::memory_order_release);  // pairs with oldest_lsn()
+  oldest_serial_.store(oldest_serial, std::memory_order_release);  // pairs with oldest_serial()
   release_slots(oldest_lsn, oldest_epoch, freed);
   bytes_.fetch_sub(freed, std::memory_order_relaxed);
 }
@@ -127,12 +129,6 @@ void Reclaimer::release_slots(Lsn oldest_lsn, GraphEpoch oldest_epoch, std::uint
     waiting_slots_.fetch_sub(dead.slots.size(), std::memory_order_relaxed);
     dead_slots_.pop_front();
   }
-}
-
-std::uint64_t Reclaimer::pinned() const {
-  std::uint64_t count = 0;
-  pins_.for_each([&](const View*) { ++count; });
-  return count;
 }
 
 }  // namespace holdfast::engine

@@ -67,11 +67,10 @@ class Reclaimer {
   [[nodiscard]] std::uint64_t retained_bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
   /// Rows that wait for views to go.
   [[nodiscard]] std::uint64_t waiting_slots() const noexcept { return waiting_slots_.load(std::memory_order_relaxed); }
-  /// Every view that is or will be pinned has at least this lsn. As of the last collect(): it may lag behind.
-  [[nodiscard]] Lsn oldest_lsn() const noexcept {
-    return oldest_lsn_.load(std::memory_order_acquire);  // pairs with collect(): the last reader is gone for us, too
+  /// Every view that is or will be pinned has at least this serial. As of the last collect(): it may lag behind.
+  [[nodiscard]] std::uint64_t oldest_serial() const noexcept {
+    return oldest_serial_.load(std::memory_order_acquire);  // pairs with collect(): the last reader is gone for us, too
   }
-  [[nodiscard]] std::uint64_t pinned() const;
 
  private:
   void collect_locked() HF_REQUIRES(mutex_);
@@ -93,7 +92,7 @@ class Reclaimer {
   RetiredBatch lists_ HF_GUARDED_BY(mutex_);                ///< by epoch: a pinned view stops at the first batch
   std::deque<DeadPayload> payloads_ HF_GUARDED_BY(mutex_);  ///< by lsn
   RetiredSlotsBatch dead_slots_ HF_GUARDED_BY(mutex_);      ///< by epoch
-  std::atomic<Lsn> oldest_lsn_{0};                          // release in collect(), acquire in oldest_lsn()
+  std::atomic<std::uint64_t> oldest_serial_{0};             // release in collect(), acquire in oldest_serial()
   std::atomic<std::uint64_t> bytes_{0};                     // a meter: relaxed
   std::atomic<std::uint64_t> waiting_slots_{0};             // a meter: relaxed
 };

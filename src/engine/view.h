@@ -10,6 +10,7 @@
 namespace holdfast::engine {
 
 struct View {
+  std::uint64_t serial = 0;         ///< counts publications
   Lsn lsn = 0;                      ///< last batch that is visible
   Slot slot_end = 0;                ///< rows from here on do not exist yet
   Arrival growing_begin = 0;        ///< arrivals before are in the graph, or died before they got there

@@ -16,10 +16,13 @@ TEST(FreeSlots, rows_rest_until_no_view_can_lead_to_them) {
   const auto erase = [&](Slot slot) { erased.push_back(slot); };
   slots.release({5, 3});
   EXPECT_EQ(slots.take(), kNoSlot) << "the id map may still lead to them";
-  slots.lay_to_rest(10, 100, erase);
+  EXPECT_TRUE(slots.any_released());
+  slots.unname(100, erase);
   EXPECT_EQ(erased.size(), 2U);
+  EXPECT_FALSE(slots.any_released());
+  slots.rest(10);
   slots.wake(9);
-  EXPECT_EQ(slots.take(), kNoSlot) << "a reader of lsn 9 may have found them before their entries went";
+  EXPECT_EQ(slots.take(), kNoSlot) << "a reader of view 9 may have found them before their entries went";
   EXPECT_EQ(slots.waiting_count(), 2U);
   slots.wake(10);
   EXPECT_EQ(slots.waiting_count(), 0U);
@@ -41,9 +44,9 @@ TEST(FreeSlots, a_bounded_number_goes_to_rest_at_a_time) {
   FreeSlots slots;
   slots.release({1, 2, 3});
   int erased = 0;
-  slots.lay_to_rest(1, 2, [&](Slot) { ++erased; });
+  slots.unname(2, [&](Slot) { ++erased; });
   EXPECT_EQ(erased, 2);
-  slots.lay_to_rest(2, 2, [&](Slot) { ++erased; });
+  slots.unname(2, [&](Slot) { ++erased; });
   EXPECT_EQ(erased, 3);
 }
 
