@@ -27,7 +27,7 @@ struct ImageState {
   CollectionConfig config;
   View view;               ///< lsn is the manifest's; the growing range is found when it is loaded
   Slot graph_end = 0;      ///< rows from here on are no nodes
-  bool connected = false;  ///< every living node can be reached (index/hnsw_connect.h)
+  bool connected = false;  ///< every living node can be reached (index/hnsw_connect.cc)
   Markers markers;
 };
 

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "base/try.h"
-#include "engine/alive.h"
 #include "engine/commit.h"
+#include "engine/rows.h"
 #include "engine/vacuum.h"
 
 namespace holdfast::engine {
@@ -54,10 +54,10 @@ Status index_batch(CollectionState& state, const View& view) HF_REQUIRES(state.g
     if (is_connected(state, view))
       state.connected_epoch.store(made.root.epoch, std::memory_order_relaxed);  // as before
   } else {
-    const AliveIn alive(state.store.slots(), view.lsn);
+    const ViewRows rows(state.store.slots(), view.lsn);
     index::GraphWriter writer = state.store.graph_writer();
     HF_ASSIGN(made.root,
-              writer.insert(view.graph, made.added, alive.visibility(), worker_count(state), made.retired.front()));
+              writer.insert(view.graph, made.added, rows.alive(), worker_count(state), made.retired.front()));
   }
   made.dead.front().lsn = view.lsn;
   made.dead.front().epoch = made.root.epoch;
@@ -70,9 +70,9 @@ Status index_batch(CollectionState& state, const View& view) HF_REQUIRES(state.g
 Status connect(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
   PendingGraph made;
   made.growing_begin = view.growing_begin;
-  const AliveIn alive(state.store.slots(), view.lsn);
+  const ViewRows rows(state.store.slots(), view.lsn);
   index::GraphWriter writer = state.store.graph_writer();
-  HF_ASSIGN(made.root, writer.connect(view.graph, view.slot_end, alive.visibility(), made.retired.front()));
+  HF_ASSIGN(made.root, writer.connect(view.graph, view.slot_end, rows.alive(), made.retired.front()));
   state.mutator.changed_nodes = 0;
   state.connected_epoch.store(made.root.epoch, std::memory_order_relaxed);
   if (made.root.epoch != view.graph.epoch) state.mutator.pending = std::move(made);

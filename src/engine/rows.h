@@ -1,4 +1,4 @@
-// Which rows a view shows, for the searches of this room.
+// Which rows a view shows, as the index wants to be told.
 #pragma once
 
 #include "base/ids.h"
@@ -7,7 +7,7 @@
 
 namespace holdfast::engine {
 
-/// Answers "is this row a result?" for one view. Lives as long as the searches that ask it.
+/// Answers "is this row alive?" for one view. Lives as long as the calls that ask it.
 class ViewRows {
  public:
   ViewRows(const SlotTable& slots, Lsn lsn) noexcept : slots_(slots), lsn_(lsn) {}

@@ -1,6 +1,6 @@
 // A vacuum takes a fixed set of dead nodes, the doomed, out of the graph:
 //
-//   repair   rows by rows, every other node that links to a doomed one gets new lists (index/hnsw_repair.h). Several
+//   repair   rows by rows, every other node that links to a doomed one gets new lists (index/hnsw_repair.cc). Several
 //            steps, each an epoch; batches of the growing tier may be indexed in between.
 //   remove   when all rows are done, no list names a doomed node: they cease to be nodes, in one more epoch.
 //
@@ -16,8 +16,8 @@
 #include <algorithm>
 
 #include "base/try.h"
-#include "engine/alive.h"
 #include "engine/indexer.h"
+#include "engine/rows.h"
 
 namespace holdfast::engine {
 
@@ -30,11 +30,11 @@ constexpr Slot kPieces = 8;
 
 Status repair_piece(CollectionState& state, const View& view, VacuumPass& pass, PendingGraph& made)
     HF_REQUIRES(state.graph_mutex) {
-  const Slot rows = std::clamp(pass.end / kPieces, kPieceRowsMin, kPieceRowsMax);
-  const Slot end = static_cast<Slot>(std::min<std::uint64_t>(std::uint64_t{pass.next} + rows, pass.end));
-  const AliveIn alive(state.store.slots(), view.lsn);
+  const Slot piece = std::clamp(pass.end / kPieces, kPieceRowsMin, kPieceRowsMax);
+  const Slot end = static_cast<Slot>(std::min<std::uint64_t>(std::uint64_t{pass.next} + piece, pass.end));
+  const ViewRows rows(state.store.slots(), view.lsn);
   index::GraphWriter writer = state.store.graph_writer();
-  HF_ASSIGN(made.root, writer.repair(view.graph, pass.doomed, alive.visibility(), pass.next, end, worker_count(state),
+  HF_ASSIGN(made.root, writer.repair(view.graph, pass.doomed, rows.alive(), pass.next, end, worker_count(state),
                                      made.retired.front()));
   pass.next = end;
   return {};

@@ -11,10 +11,10 @@
 #include <set>
 
 #include "base/try.h"
-#include "engine/alive.h"
 #include "engine/image.h"
 #include "engine/record.h"
 #include "engine/recovery.h"
+#include "engine/rows.h"
 #include "index/check.h"
 #include "storage/file_names.h"
 #include "storage/wal_reader.h"
@@ -213,9 +213,8 @@ class CollectionVerifier {
   }
 
   void check_nodes(const CollectionState& state, const View& view) {
-    const AliveIn alive(state.store.slots(), view.lsn);
-    const index::GraphCheck graph =
-        index::check_graph(state.store.graph(), view.graph, view.slot_end, alive.visibility());
+    const ViewRows rows(state.store.slots(), view.lsn);
+    const index::GraphCheck graph = index::check_graph(state.store.graph(), view.graph, view.slot_end, rows.alive());
     report_.links_checked += graph.links;
     for (const std::string& violation : graph.violations) add(Severity::damage, folder_, 0, 0, "graph: " + violation);
     if (graph.unreachable > 0) {
