@@ -48,6 +48,7 @@ struct PendingGraph {
   Arrival growing_begin = 0;
   std::vector<index::NewNode> added;
   std::uint64_t removed = 0;
+  Lsn vacuumed = 0;  ///< published, nodes that were dead at this lsn are out of the graph; 0: as before
   RetiredBatch retired{1};
   RetiredSlotsBatch dead{1};    ///< rows that neither the graph nor the growing range names any more
   bool frees_arrivals = false;  ///< blocks of them lie before growing_begin that did not in the view before
@@ -102,6 +103,9 @@ class CollectionState {
   /// Every living node can be reached as of this epoch. Written by the graph mutator; relaxed: compared with the epoch
   /// of a view, which orders nothing by it.
   std::atomic<GraphEpoch> connected_epoch{0};
+  /// Nodes that were dead at this lsn are out of the graph. Release by the graph mutator, acquire by who waits for it.
+  std::atomic<Lsn> vacuumed_lsn{0};
+  std::atomic<Lsn> vacuum_wanted{0};             ///< somebody waits for that vacuumed_lsn (relaxed: a wish, no data)
   std::atomic<std::uint64_t> vacuumed_slots{0};  ///< a meter: relaxed
   std::atomic<std::uint64_t> index_rate{0};  ///< points per second that the graph takes lately; 0: unknown (relaxed)
   // --- backpressure (backpressure.h) ---

@@ -193,34 +193,44 @@ void publish_pending(CollectionState& state) {
   state.store.publish_graph({made.root, made.growing_begin, made.added, made.removed});
   state.store.reclaimer().retire_lists(std::exchange(made.retired, {}));
   state.store.reclaimer().retire_slots(std::exchange(made.dead, {}));
+  if (made.vacuumed != 0) state.vacuumed_lsn.store(made.vacuumed, std::memory_order_release);  // pairs with vacuum()
   state.mutator.pending.reset();
 }
 
 Result<bool> index_step(CollectionState& state) { return guarded_step(state); }
 
+namespace {
+
+/// Lets the background work until `reached()`.
+template <class Reached>
+Status wait_for_mutator(CollectionState& state, Reached reached) {
+  state.signals->index.ring();
+  MutexLock lock(state.indexed_mutex);
+  while (!reached()) {
+    if (!state.index_error.ok()) return state.index_error;
+    if (state.signals->stop.load(std::memory_order_acquire)) {  // pairs with Database::close
+      return {StatusCode::closed, "the database was closed before the graph was ready"};
+    }
+    // Dropped: nobody indexes it any more. (One that is read-only after an error is indexed all the same.)
+    if (Status error = state.write_error(); error.code() == StatusCode::closed) return error;
+    // The indexer notifies after each step; the time-out covers a close in between.
+    state.indexed.wait_for(state.indexed_mutex, std::chrono::milliseconds(100));
+  }
+  return {};
+}
+
+}  // namespace
+
 Status wait_until_indexed(CollectionState& state) {
   const auto goal = [&] { return Pin(state.store.pins())->growing_end; }();
   const auto reached = [&] { return Pin(state.store.pins())->growing_begin >= goal; };
-  if (!state.options.background) {
-    while (!reached()) {
-      HF_ASSIGN(const bool worked, index_step(state));
-      if (!worked) break;
-    }
+  if (state.options.background) {
+    HF_TRY(wait_for_mutator(state, reached));
     return connect_now(state);
   }
-  state.signals->index.ring();
-  {
-    MutexLock lock(state.indexed_mutex);
-    while (!reached()) {
-      if (!state.index_error.ok()) return state.index_error;
-      if (state.signals->stop.load(std::memory_order_acquire)) {  // pairs with Database::close
-        return {StatusCode::closed, "the database was closed before everything was indexed"};
-      }
-      // Dropped: nobody indexes it any more. (One that is read-only after an error is indexed all the same.)
-      if (Status error = state.write_error(); error.code() == StatusCode::closed) return error;
-      // The indexer notifies after each batch; the time-out covers a close in between.
-      state.indexed.wait_for(state.indexed_mutex, std::chrono::milliseconds(100));
-    }
+  while (!reached()) {
+    HF_ASSIGN(const bool worked, index_step(state));
+    if (!worked) break;
   }
   return connect_now(state);
 }
@@ -228,17 +238,17 @@ Status wait_until_indexed(CollectionState& state) {
 Status vacuum(CollectionState& state) {
   const Lsn goal = [&] { return Pin(state.store.pins())->lsn; }();
   // A vacuum that is under way may have begun before the last deaths: then it takes another one.
-  const auto dead_left = [&]() -> bool {
-    MutexLock lock(state.graph_mutex);
-    if (state.mutator.pending || state.mutator.vacuum) return true;
-    const Pin view(state.store.pins());
-    if (view->dead_in_graph == 0) return false;
-    for (Slot slot = 0; slot < view->slot_end; ++slot) {
-      if (state.store.slots().died(slot) <= goal && state.store.graph().contains(slot, view->graph.epoch)) return true;
-    }
-    return false;
+  const auto reached = [&] {
+    return state.vacuumed_lsn.load(std::memory_order_acquire) >= goal;  // pairs with publish_pending()
   };
-  while (dead_left()) HF_TRY(guarded_step(state, Job::vacuum).status());
+  if (state.options.background) {  // behind readers and writers, as when it begins by itself
+    Lsn wanted = state.vacuum_wanted.load(std::memory_order_relaxed);
+    while (wanted < goal && !state.vacuum_wanted.compare_exchange_weak(wanted, goal, std::memory_order_relaxed)) {
+    }
+    HF_TRY(wait_for_mutator(state, reached));
+    return connect_now(state);
+  }
+  while (!reached()) HF_TRY(guarded_step(state, Job::vacuum).status());
   return connect_now(state);
 }
 

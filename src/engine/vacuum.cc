@@ -57,6 +57,9 @@ Status remove_doomed(CollectionState& state, const View& view, const VacuumPass&
 
 bool wants_vacuum(const CollectionState& state, const View& view) {
   if (state.mutator.vacuum) return true;
+  if (state.vacuum_wanted.load(std::memory_order_relaxed) > state.vacuumed_lsn.load(std::memory_order_relaxed)) {
+    return true;
+  }
   const std::uint64_t nodes = view.graph.nodes;
   const std::uint64_t due = std::max(kDeadMin, nodes * state.options.open.vacuum_percent / 100);
   return view.dead_in_graph >= std::min<std::uint64_t>(due, nodes) && view.dead_in_graph > 0;
@@ -80,6 +83,7 @@ Status vacuum_piece(CollectionState& state, const View& view) {
   made.root = view.graph;
   made.growing_begin = view.growing_begin;
   if (pass.doomed.size() == 0) {
+    state.vacuumed_lsn.store(pass.lsn, std::memory_order_release);  // pairs with vacuum()
     state.mutator.vacuum.reset();
     return {};
   }
@@ -93,6 +97,7 @@ Status vacuum_piece(CollectionState& state, const View& view) {
     }
     state.vacuumed_slots.fetch_add(made.removed, std::memory_order_relaxed);
     state.mutator.changed_nodes += made.removed;
+    made.vacuumed = pass.lsn;
     state.mutator.vacuum.reset();
   }
   if (made.root.epoch != view.graph.epoch) state.mutator.pending = std::move(made);
