@@ -37,7 +37,7 @@ bool advises(const Status& status) noexcept {
   const auto says = [&](std::string_view part) { return status.message().find(part) != std::string_view::npos; };
   switch (status.code()) {
     case StatusCode::already_open: return says("close the store there");
-    case StatusCode::not_a_store: return says("choose an empty directory");
+    case StatusCode::not_a_store: return says("choose an empty directory") || says("make the directory above it");
     case StatusCode::data_damaged: return says("'holdfast verify'");
     default: return false;
   }

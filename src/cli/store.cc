@@ -46,7 +46,8 @@ Result<Database> open_store(const std::string& path, const OpenOptions& options)
   }
   Result<Database> opened = Database::open(path, options);
   if (options.create_if_missing && opened.status().code() == StatusCode::not_found) {
-    return Status(StatusCode::not_a_store, std::string(opened.status().message()));  // no directory to make it in
+    return Status(StatusCode::not_a_store,  // no directory to make it in
+                  std::string(opened.status().message()) + ": make the directory above it first");
   }
   return opened;
 }
