@@ -111,9 +111,9 @@ void add_backup(CLI::App& app, int& exit_code) {
   command->add_flag("--copy", arguments->copy, "Share no new file with the store, not even by hard links");
   command->add_flag("--json", arguments->json, "One JSON object");
   command->footer(
-      "Holds every write that was acknowledged before the call. An earlier backup gets only what it lacks, and stays\n"
-      "as it was should this one fail. Hard links share disk blocks: for a backup that survives the loss of the disk,\n"
-      "choose a directory on another one.\n"
+      "Holds every write that was acknowledged before the call. An earlier backup gets only the files that it lacks\n"
+      "and the log since the last checkpoint, and stays as it was should this one fail. Hard links share disk blocks:\n"
+      "for a backup that survives the loss of the disk, choose a directory on another one.\n"
       "Example: holdfast backup ./store /backup/store");
   command->callback([arguments, &exit_code] { exit_code = run_backup(*arguments); });
 }

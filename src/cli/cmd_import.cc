@@ -172,7 +172,7 @@ int run(Arguments& arguments) {
 void add_import(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("import", "Store the rows of a file; continues where an earlier run stopped");
-  arguments->at.add_to(*command, "FILE", "The file, after the collection if it is named");
+  arguments->at.add_to(*command, "FILE", "One file, after the collection if it is named");
   add_source_options(*command, arguments->source);
   command->add_option("--id-field", arguments->source.id_field, "JSONL: member that holds the id")
       ->capture_default_str();
