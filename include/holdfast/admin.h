@@ -20,7 +20,7 @@ struct VerifyFinding {
   };
   Severity severity = Severity::note;
   std::string collection;    ///< empty: the store itself
-  std::string file;          ///< relative to the store
+  std::string file;          ///< relative to the store; messages may name it with the path of the store
   std::uint64_t offset = 0;  ///< first byte of the finding
   std::uint64_t length = 0;  ///< 0: unknown
   std::string message;
@@ -84,10 +84,11 @@ struct BackupOptions {
 
 /// Copies the store at `source`, which may be open in any process and written to meanwhile, to the directory `target`.
 /// Each collection is copied as of one instant not before the call, everything acknowledged until then included.
-/// If `target` holds an earlier backup of the same store, only what it lacks is copied; whatever fails and whenever,
-/// it holds one backup or the other. The target is a store: restore() checks and copies it, Database::open serves it.
-/// Errors: not_a_store, data_damaged, already_open (the target is in use), already_exists (the target is no backup of
-/// this store), disk_full, io_error.
+/// If `target` holds an earlier backup of the same store, only the checkpoint files that it lacks are copied, and the
+/// log; whatever fails and whenever, it holds one backup or the other. The target is a store: restore() checks and
+/// copies it, Database::open serves it. Errors: invalid_argument (the target is the source or inside it), not_a_store,
+/// data_damaged, already_open (the target is in use), already_exists (the target is no backup of this store),
+/// disk_full, io_error.
 [[nodiscard]] Result<BackupReport> backup(const std::filesystem::path& source, const std::filesystem::path& target,
                                           const BackupOptions& options = {});
 

@@ -2,8 +2,8 @@
 //
 //   auto db = holdfast::Database::open("store").value();
 //   auto notes = db.create_collection("notes", {.dimension = 384, .metric = Metric::cosine}).value();
-//   notes.upsert(1, embedding, R"({"text":"hello"})");              // durable when it returns
-//   for (auto& hit : notes.snapshot().search(query, {.k = 5}).value()) ...
+//   auto written = notes.upsert(1, embedding, R"({"text":"hello"})");   // ok: durable
+//   for (const auto& hit : notes.snapshot().search(query, {.k = 5}).value()) ...
 //
 // Thread safety: every member function of these three classes may be called from any thread at any
 // time. Handles are cheap to copy and share their state. Searching never takes a lock.

@@ -18,7 +18,7 @@ enum class StatusCode : std::uint8_t {
   ok = 0,
   invalid_argument = 1,     ///< The request itself is wrong; nothing was changed.
   not_found = 2,            ///< No such point, collection or file.
-  already_exists = 3,       ///< A collection of that name exists.
+  already_exists = 3,       ///< A collection of that name exists, or the target of a backup is in use.
   already_open = 4,         ///< Another handle or process holds the store for writing.
   not_a_store = 5,          ///< The directory holds no Holdfast store.
   unsupported_format = 6,   ///< Written by a newer (or unknown) format version.
@@ -89,10 +89,11 @@ class [[nodiscard]] Result {
   /// REQUIRES ok().
   [[nodiscard]] T& value() & { return *value_; }
   [[nodiscard]] const T& value() const& { return *value_; }
-  [[nodiscard]] T&& value() && { return *std::move(value_); }
+  /// By value, so that a temporary can be iterated over: for (auto& hit : snapshot.search(query).value()).
+  [[nodiscard]] T value() && { return *std::move(value_); }
   T& operator*() & { return *value_; }
   const T& operator*() const& { return *value_; }
-  T&& operator*() && { return *std::move(value_); }
+  T operator*() && { return *std::move(value_); }
   T* operator->() { return &*value_; }
   const T* operator->() const { return &*value_; }
 

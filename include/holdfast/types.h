@@ -198,7 +198,7 @@ struct Point {
 using Deadline = std::chrono::steady_clock::time_point;
 
 struct SnapshotOptions {
-  /// The snapshot contains this batch (WriteReceipt::lsn): read-your-writes across threads and processes. A batch that
+  /// The snapshot contains this batch (WriteReceipt::lsn): read-your-writes across threads. A batch that
   /// is still being committed is waited for.
   Lsn at_least = 0;
   std::optional<Deadline> deadline = {};  ///< how long to wait for `at_least`; nothing: 10 seconds

@@ -87,6 +87,7 @@ class CollectionVerifier {
       } else if (!manifest.ok() && manifest.status().code() != StatusCode::data_damaged) {
         return manifest.status();
       } else {
+        all_manifests_readable_ = false;
         add(Severity::damage, inside(name), 0, 0,
             manifest.ok() ? "belongs to another collection" : std::string(manifest.status().message()));
       }
@@ -109,7 +110,10 @@ class CollectionVerifier {
         if (parsed.kind == FileKind::temporary) {
           add(Severity::note, file, 0, 0, "left over from interrupted work; the next open removes it");
         } else if (parsed.kind == FileKind::extent && !extents_.contains(parsed.number)) {
-          add(Severity::note, file, 0, 0, "no manifest names this extent; the next open removes it");
+          add(Severity::note, file, 0, 0,
+              all_manifests_readable_
+                  ? "no manifest names this extent; the next open removes it"
+                  : "no readable manifest names this extent; it is left alone while one is damaged");
         } else if (parsed.kind == FileKind::unknown) {
           add(Severity::note, file, 0, 0, "not a file of Holdfast; it is left alone");
         }
@@ -240,6 +244,7 @@ class CollectionVerifier {
   const VerifyOptions& options_;
   VerifyReport& report_;
   std::map<std::uint64_t, ExtentInfo> extents_;
+  bool all_manifests_readable_ = true;
   Lsn proven_ = 0;
   Lsn oldest_ = kNeverDied;
   storage::LogEnd oldest_end_;

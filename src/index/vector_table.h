@@ -11,6 +11,7 @@
 //  V2. Chunk pointers go from null to their final value once (release; readers pair with acquire in row()).
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -128,9 +129,9 @@ class Query {
   Query(const VectorTable& table, const float* vector, float inverse_norm) noexcept;
   [[nodiscard]] float finish(float sum, const float* row) const noexcept {
     if (metric_ == Metric::l2) return never_nan(sum);
-    const float distance =
-        metric_ == Metric::cosine ? 1.0F - sum * (inverse_norm_ * row[dimension_]) : 0.0F - sum;  // 0 - x: no -0
-    return never_nan(distance);
+    if (metric_ == Metric::inner_product) return never_nan(0.0F - sum);  // 0 - x: no -0
+    // Rounding takes the cosine of parallel vectors a little beyond 1.
+    return never_nan(std::clamp(1.0F - sum * (inverse_norm_ * row[dimension_]), 0.0F, 2.0F));
   }
   /// NaN would break every order (and std::sort with it). Under l2 it comes only from a damaged row of a mapped extent
   /// that nobody has verified yet: such a row may hold anything.

@@ -6,6 +6,8 @@
 #include "base/pages.h"
 #include "index/fixture.h"
 
+#include "base/random.h"
+
 namespace holdfast::index {
 namespace {
 
@@ -79,6 +81,29 @@ TEST(VectorTable, AttachRefusesDataThatIsTooShort) {
   std::vector<std::byte> bytes(640);
   EXPECT_EQ(table.attach(0, 11, {bytes, nullptr, nullptr}).code(), StatusCode::data_damaged);
   EXPECT_EQ(table.attach(0, kChunkSlots + 1, {bytes, nullptr, nullptr}).code(), StatusCode::data_damaged);
+}
+
+TEST(Query, CosineDistanceStaysBetweenZeroAndTwo) {
+  constexpr std::uint32_t kDimension = 37;
+  VectorTable table(kDimension, Metric::cosine);
+  ASSERT_TRUE(table.reserve(400).ok());
+  SeededRandom random(5);
+  for (Slot slot = 0; slot < 400; slot += 2) {
+    std::vector<float> vector(kDimension);
+    for (float& x : vector) x = static_cast<float>(random.unit() * 2 - 1);
+    table.assign(slot, vector);
+    for (float& x : vector) x *= -3.0F;
+    table.assign(slot + 1, vector);
+    for (const Slot from : {slot, slot + 1}) {
+      const Query query = Query::of_row(table, from);
+      for (const Slot to : {slot, slot + 1}) {
+        const float distance = query.distance(table.row(to));
+        EXPECT_GE(distance, 0.0F);
+        EXPECT_LE(distance, 2.0F);
+        EXPECT_NEAR(distance, from == to ? 0.0F : 2.0F, 1e-5);
+      }
+    }
+  }
 }
 
 TEST(Query, MeasuresWhatTheMetricSays) {
