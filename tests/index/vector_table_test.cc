@@ -4,9 +4,8 @@
 #include <cstring>
 
 #include "base/pages.h"
-#include "index/fixture.h"
-
 #include "base/random.h"
+#include "index/fixture.h"
 
 namespace holdfast::index {
 namespace {
