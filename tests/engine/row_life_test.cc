@@ -15,11 +15,11 @@
 #include <set>
 #include <thread>
 
-#include "engine/alive.h"
 #include "engine/checkpoint.h"
 #include "engine/commit.h"
 #include "engine/indexer.h"
 #include "engine/recovery.h"
+#include "engine/rows.h"
 #include "engine/search.h"
 #include "engine/store_fixture.h"
 
@@ -110,9 +110,9 @@ class RowLife : public ::testing::TestWithParam<std::uint64_t> {
     if (pending_->added.empty()) {
       ++pending_->root.epoch;
     } else {
-      const engine::AliveIn alive(slots, view->lsn);
-      auto made = state_->store.graph_writer().insert(view->graph, pending_->added, alive.visibility(), 1,
-                                                      pending_->retired.front());
+      const engine::ViewRows rows(slots, view->lsn);
+      auto made =
+          state_->store.graph_writer().insert(view->graph, pending_->added, rows.alive(), 1, pending_->retired.front());
       HF_ASSERT_OK(made);
       pending_->root = made.value();
     }
