@@ -171,12 +171,16 @@ Status flush(CollectionState& state) {
 
 void recycle_rows(CollectionState& state) noexcept {
   try {
-    for (bool more = true; more && state.store.free_slots().any_released();) {
-      more = run_exclusive(state, [&]() -> Status {
-               HF_TRY(state.write_error());
-               CommitWriter(state.store).publish();  // nothing but a newer view
-               return {};
-             }).ok();
+    const FreeSlots& rows = state.store.free_slots();
+    std::size_t before = rows.released() + 1;
+    for (std::size_t left = 0; (left = rows.released()) != 0 && left < before;) {  // less each time, or memory is short
+      before = left;
+      const bool done = run_exclusive(state, [&]() -> Status {
+                          HF_TRY(state.write_error());
+                          CommitWriter(state.store).publish();  // nothing but a newer view
+                          return {};
+                        }).ok();
+      if (!done) return;
     }
   } catch (const std::bad_alloc&) {
     // The next commit does it.

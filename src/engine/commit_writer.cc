@@ -28,8 +28,11 @@ CommitWriter::CommitWriter(PointStore& store) : store_(store), scratch_(store.ve
   store_.free_slots_.wake(store_.reclaimer_.oldest_serial());
 }
 
-CommitWriter::~CommitWriter() {
-  for (; taken_used_ < taken_.size(); ++taken_used_) store_.free_slots_.give(taken_[taken_used_]);  // had room there
+CommitWriter::~CommitWriter() { give_back(); }
+
+/// Cannot fail: nothing was given since they were taken, so there is room.
+void CommitWriter::give_back() noexcept {
+  for (; taken_used_ < taken_.size(); ++taken_used_) store_.free_slots_.give(taken_[taken_used_]);
 }
 
 Status CommitWriter::stage(const std::vector<PreparedOperation>& batch) {
@@ -209,6 +212,7 @@ void CommitWriter::publish() {
   markers_.reset();
   staged_kills_ = 0;
   store_.reclaimer_.collect();
+  give_back();  // before others wake
   store_.free_slots_.wake(store_.reclaimer_.oldest_serial());
 }
 

@@ -43,6 +43,7 @@ class CommitWriter {
   /// All rows of the point whose head is `slot`.
   void kill(Slot slot, Lsn lsn) noexcept;
   [[nodiscard]] Slot next_slot() noexcept;
+  void give_back() noexcept;
   Status take_rows(std::uint64_t rows);
   void reserve_ids(std::uint64_t more);
   Status stage_markers(const std::vector<PreparedOperation>& batch);

@@ -12,9 +12,9 @@ void FreeSlots::release(const std::vector<Slot>& slots) {
   waiting_count_.fetch_add(slots.size(), std::memory_order_relaxed);
 }
 
-bool FreeSlots::any_released() const noexcept {
+std::size_t FreeSlots::released() const noexcept {
   MutexLock lock(mutex_);
-  return !released_.empty();
+  return released_.size();
 }
 
 void FreeSlots::take_released(std::size_t count_max) noexcept {

@@ -27,7 +27,7 @@ class FreeSlots {
   /// Takes all of `slots` or, with bad_alloc, none.
   void release(const std::vector<Slot>& slots) HF_EXCLUDES(mutex_);
 
-  [[nodiscard]] bool any_released() const noexcept HF_EXCLUDES(mutex_);
+  [[nodiscard]] std::size_t released() const noexcept HF_EXCLUDES(mutex_);
 
   // --- committer ---
   /// Calls erase(slot) for up to `count_max` released rows, which are to be erased from the id map.

@@ -151,7 +151,8 @@ Result<bool> guarded_step(CollectionState& state, Job forced = Job::none) {
     outcome = Status(StatusCode::resource_exhausted, "not enough memory to index; points stay in the exact tier");
   }
   state.store.reclaimer().collect();
-  recycle_rows(state);
+  // The thread of the background has a low priority: writers must not wait behind it. They recycle themselves.
+  if (!state.options.background) recycle_rows(state);
   {
     MutexLock lock(state.indexed_mutex);
     state.index_error = outcome.ok() ? Status() : outcome.status();
@@ -246,6 +247,7 @@ Status vacuum(CollectionState& state) {
     while (wanted < goal && !state.vacuum_wanted.compare_exchange_weak(wanted, goal, std::memory_order_relaxed)) {
     }
     HF_TRY(wait_for_mutator(state, reached));
+    recycle_rows(state);  // the caller may go on with a batch that wants them all
     return connect_now(state);
   }
   while (!reached()) HF_TRY(guarded_step(state, Job::vacuum).status());
