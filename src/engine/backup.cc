@@ -20,11 +20,14 @@
 //      them in the source either.
 //  B6. T's own LOCK is held throughout. LOCK is never copied. A directory that holds anything but a backup of this
 //  store
-//      is refused before anything is written to it.
+//      is refused before anything is written to it, and so is one inside the store or around it: what lives in a
+//      store's directory is the store's, and goes with it.
 #include "engine/backup.h"
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
+#include <functional>
 #include <new>
 
 #include "base/try.h"
@@ -200,6 +203,37 @@ class Target {
   storage::Catalog catalog_;  ///< what the target's says
 };
 
+/// Whether `inner` is `outer` or below it. `same` says whether two paths are one directory.
+template <class Same>
+bool holds(const std::filesystem::path& outer, std::filesystem::path inner, Same same) {
+  for (;;) {
+    if (same(inner, outer)) return true;
+    std::filesystem::path above = inner.parent_path();
+    if (above == inner || above.empty()) return false;
+    inner = std::move(above);
+  }
+}
+
+template <class Same>
+Status refuse_nested(const std::filesystem::path& source, const std::filesystem::path& target, Same same) {
+  const auto refuse = [&](const char* where) -> Status {
+    return {StatusCode::invalid_argument, target.string() + where + source.string() + "; choose another directory"};
+  };
+  if (same(source, target)) return refuse(" is the source itself, ");
+  if (holds(source, target, same)) return refuse(" lies inside the source, ");
+  if (holds(target, source, same)) return refuse(" holds the source, ");
+  return {};
+}
+
+/// B6, by the paths alone: all that can be said on any file system.
+Status refuse_nested(const std::string& source, const std::string& target) {
+  const auto plain = [](const std::string& path) {
+    const std::filesystem::path normal = std::filesystem::path(path).lexically_normal();
+    return normal.has_filename() || normal == normal.root_path() ? normal : normal.parent_path();  // no '/' at the end
+  };
+  return refuse_nested(plain(source), plain(target), std::equal_to<>());
+}
+
 Result<storage::Catalog> read_source(os::FileSystem& fs, const std::string& source) {
   HF_ASSIGN(const bool store, fs.exists(os::join(source, storage::kCatalogFile)));
   if (!store) return Status(StatusCode::not_a_store, source + " holds no CATALOG: it is no Holdfast store");
@@ -273,6 +307,7 @@ Status open_once(os::FileSystem& fs, const std::string& path, std::vector<std::s
 Result<BackupReport> backup_store(os::FileSystem& fs, const std::string& source, const std::string& target_path,
                                   const BackupOptions& options) {
   const auto start = Clock::now();
+  HF_TRY(refuse_nested(source, target_path));
   HF_ASSIGN(storage::Catalog catalog, read_source(fs, source));
   Target target(fs, target_path);
   HF_TRY(target.open_for_backup(catalog.store));
@@ -290,6 +325,7 @@ Result<BackupReport> backup_store(os::FileSystem& fs, const std::string& source,
 Result<RestoreReport> restore_store(os::FileSystem& fs, const std::string& backup, const std::string& target_path,
                                     const BackupOptions& options) {
   const auto start = Clock::now();
+  HF_TRY(refuse_nested(backup, target_path));
   RestoreReport report;
   VerifyOptions verify_options;
   verify_options.progress = options.progress;
@@ -321,10 +357,20 @@ namespace holdfast {
 
 namespace {
 
-Status same_place(const std::filesystem::path& source, const std::filesystem::path& target) {
-  std::error_code none;  // a path that is not there is not the same as one that is
-  if (!std::filesystem::equivalent(source, target, none) || none) return {};
-  return {StatusCode::invalid_argument, target.string() + " is the source itself; choose another directory"};
+/// B6, on the real file system: symlinks resolved as far as the path exists, and a directory known by any name.
+Status refuse_nested_on_disk(const std::filesystem::path& source, const std::filesystem::path& target) {
+  const auto resolve = [](const std::filesystem::path& path) -> Result<std::filesystem::path> {
+    std::error_code error;
+    std::filesystem::path resolved = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+    if (error) return Status(StatusCode::io_error, "cannot resolve the path " + path.string() + ": " + error.message());
+    return resolved.has_filename() ? resolved : resolved.parent_path();
+  };
+  HF_ASSIGN(const std::filesystem::path from, resolve(source));
+  HF_ASSIGN(const std::filesystem::path to, resolve(target));
+  return engine::refuse_nested(from, to, [](const auto& a, const auto& b) {
+    std::error_code none;  // a path that is not there is not the same as one that is
+    return a == b || (std::filesystem::equivalent(a, b, none) && !none);
+  });
 }
 
 }  // namespace
@@ -332,7 +378,7 @@ Status same_place(const std::filesystem::path& source, const std::filesystem::pa
 Result<BackupReport> backup(const std::filesystem::path& source, const std::filesystem::path& target,
                             const BackupOptions& options) {
   try {
-    if (Status status = same_place(source, target); !status.ok()) return status;
+    if (Status status = refuse_nested_on_disk(source, target); !status.ok()) return status;
     return engine::backup_store(os::posix_file_system(), source.string(), target.string(), options);
   } catch (const std::bad_alloc&) {
     return Status(StatusCode::resource_exhausted, "not enough memory for the backup; the target is as it was");
@@ -342,7 +388,7 @@ Result<BackupReport> backup(const std::filesystem::path& source, const std::file
 Result<RestoreReport> restore(const std::filesystem::path& backup, const std::filesystem::path& target,
                               const BackupOptions& options) {
   try {
-    if (Status status = same_place(backup, target); !status.ok()) return status;
+    if (Status status = refuse_nested_on_disk(backup, target); !status.ok()) return status;
     return engine::restore_store(os::posix_file_system(), backup.string(), target.string(), options);
   } catch (const std::bad_alloc&) {
     return Status(StatusCode::resource_exhausted, "not enough memory to restore the backup");

@@ -1,5 +1,6 @@
 // Invariants
-//  D1. The catalog's rename is the only commit point of create and drop: a directory that it does not name is garbage.
+//  D1. The catalog's rename is the only commit point of create and drop: a directory that it does not name is garbage,
+//      unless it holds something that is not ours: then it is somebody's, and stays as it is.
 //  D2. A collection that cannot be recovered is quarantined by name; its files stay as they are.
 #include "engine/database_state.h"
 
@@ -157,7 +158,9 @@ Status DatabaseState::remove_orphan_directories() {
         std::any_of(catalog_.collections.begin(), catalog_.collections.end(), [&](const storage::CatalogEntry& known) {
           return storage::collection_directory_name(known.uuid) == entry.name;
         });
-    if (!named) HF_TRY(remove_collection_files(fs, os::join(path_, entry.name)));
+    if (named) continue;
+    HF_ASSIGN(const bool foreign, holds_foreign_entries(fs, os::join(path_, entry.name)));
+    if (!foreign) HF_TRY(remove_collection_files(fs, os::join(path_, entry.name)));
   }
   return {};
 }

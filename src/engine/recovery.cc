@@ -254,4 +254,26 @@ Status remove_collection_files(os::FileSystem& fs, const std::string& directory)
   return {};
 }
 
+Result<bool> holds_foreign_entries(os::FileSystem& fs, const std::string& directory) {
+  using storage::FileKind;
+  const auto foreign_in = [&](const std::string& place, FileKind own) -> Result<bool> {
+    auto entries = fs.list(place);
+    if (entries.status().code() == StatusCode::not_found) return false;
+    HF_TRY(entries.status());
+    return std::any_of(entries->begin(), entries->end(), [&](const os::DirectoryEntry& entry) {
+      const FileKind kind = storage::parse_name(entry.name).kind;
+      const bool room =
+          own == FileKind::manifest && (kind == FileKind::wal_directory || kind == FileKind::extent_directory);
+      return entry.is_directory ? !room : kind != own && kind != FileKind::temporary;
+    });
+  };
+  for (const auto& [place, own] : {std::pair(directory, FileKind::manifest),
+                                   std::pair(os::join(directory, storage::kWalDirectory), FileKind::segment),
+                                   std::pair(os::join(directory, storage::kExtentDirectory), FileKind::extent)}) {
+    HF_ASSIGN(const bool foreign, foreign_in(place, own));
+    if (foreign) return true;
+  }
+  return false;
+}
+
 }  // namespace holdfast::engine

@@ -27,4 +27,7 @@ struct RecoveryRequest {
 /// Removes the directory of a collection that the catalog does not name. Errors: io_error.
 Status remove_collection_files(os::FileSystem& fs, const std::string& directory);
 
+/// Whether the collection's directory holds a file or a directory that Holdfast did not put there, by its name.
+[[nodiscard]] Result<bool> holds_foreign_entries(os::FileSystem& fs, const std::string& directory);
+
 }  // namespace holdfast::engine

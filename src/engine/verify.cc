@@ -266,6 +266,24 @@ Result<LockedStore> lock_store(os::FileSystem& fs, const std::string& path) {
   return locked;
 }
 
+/// D1 of database_state.cc.
+Status note_orphans(os::FileSystem& fs, const std::string& path, const storage::Catalog& catalog,
+                    VerifyReport& report) {
+  HF_ASSIGN(const auto entries, fs.list(path));
+  for (const os::DirectoryEntry& entry : entries) {
+    if (!entry.is_directory || storage::parse_name(entry.name).kind != FileKind::collection_directory) continue;
+    const auto names_it = [&](const storage::CatalogEntry& known) {
+      return storage::collection_directory_name(known.uuid) == entry.name;
+    };
+    if (std::any_of(catalog.collections.begin(), catalog.collections.end(), names_it)) continue;
+    HF_ASSIGN(const bool foreign, holds_foreign_entries(fs, os::join(path, entry.name)));
+    report.findings.push_back({Severity::note, "", entry.name, 0, 0,
+                               foreign ? "no collection of this store, and it holds other files; it is left alone"
+                                       : "left over from a collection that was dropped; the next open removes it"});
+  }
+  return {};
+}
+
 Status no_such_collection(std::string_view name) {
   return {StatusCode::not_found, "no collection '" + std::string(name) + "' in this store"};
 }
@@ -282,6 +300,7 @@ Result<VerifyReport> verify_store(os::FileSystem& fs, const std::string& path, c
   }
   if (!locked.ok()) return locked.status();
   ++report.files_checked;
+  if (options.collection.empty()) HF_TRY(note_orphans(fs, path, locked->catalog, report));
   bool found = options.collection.empty();
   for (const storage::CatalogEntry& entry : locked->catalog.collections) {
     if (!options.collection.empty() && entry.name != options.collection) continue;

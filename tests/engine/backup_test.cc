@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "engine/store_fixture.h"
+#include "engine/verify.h"
 #include "storage/file_names.h"
 #include "storage/manifest.h"
 
@@ -254,7 +255,11 @@ TEST_F(BackupTest, RefusesTargetsThatAreSomethingElse) {
   const auto before = fs_.files().size();
   HF_EXPECT_CODE(StatusCode::already_exists, backup_store(fs_, "/store", "/foreign", {}));
   HF_EXPECT_CODE(StatusCode::already_exists, backup_store(fs_, "/foreign", "/backup", {}));  // of another store
-  HF_EXPECT_CODE(StatusCode::already_exists, backup_store(fs_, "/store", "/store", {}));
+  for (const char* nested : {"/store", "/store/", "/store/sub", "/x/../store/sub/deep", "/"}) {
+    SCOPED_TRACE(nested);
+    HF_EXPECT_CODE(StatusCode::invalid_argument, backup_store(fs_, "/store", nested, {}));
+  }
+  HF_EXPECT_CODE(StatusCode::invalid_argument, restore_store(fs_, "/backup", "/backup/restored", {}));
   HF_EXPECT_CODE(StatusCode::already_exists, restore_store(fs_, "/backup", "/foreign", {}));
   EXPECT_EQ(before, fs_.files().size());
   const Database serving = open_at(fs_, "/backup");
@@ -344,6 +349,67 @@ TEST(BackupOnDisk, ExtentsAreSharedUnlessACopyIsAskedFor) {
   for (std::size_t i = 0; i < from.size(); ++i) {
     EXPECT_EQ(inode(from[i]), inode(linked[i]));
     EXPECT_NE(inode(from[i]), inode(copied[i]));
+  }
+}
+
+TEST(BackupOnDisk, RefusesTargetsInsideTheStoreAndAroundIt) {
+  const TempDir directory;
+  const std::filesystem::path store = directory / "store";
+  os::FileSystem& fs = os::posix_file_system();
+  {
+    auto db = Database::open_with(store, options_on(fs)).value();
+    HF_ASSERT_OK(db.create_collection("c", {.dimension = 8}));
+    HF_ASSERT_OK(backup(store, directory / "backup"));
+  }
+  std::filesystem::create_directory(directory / "holds");
+  std::filesystem::create_directory_symlink(store, directory / "holds/link");
+  const auto tree = [&] {
+    std::set<std::string> paths;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(std::string(directory / "."))) {
+      paths.insert(entry.path().string());
+    }
+    return paths;
+  };
+  const auto before = tree();
+  const auto catalog = storage::read_catalog(fs, store);
+  HF_ASSERT_OK(catalog);
+  const std::string inner = storage::collection_directory_name(catalog->collections[0].uuid);
+  for (const std::filesystem::path& target :
+       {store / "sub", store / inner / "b", store / inner / "ext/b", store / "none/../sub", store / "",
+        std::filesystem::path(directory / "holds/link/sub"), std::filesystem::path(directory / "holds/link"),
+        std::filesystem::path(directory / "holds/../store/sub"), store.parent_path()}) {
+    SCOPED_TRACE(target.string());
+    HF_EXPECT_CODE(StatusCode::invalid_argument, backup(store, target));
+    HF_EXPECT_CODE(StatusCode::invalid_argument, backup(directory / "holds/link", target));
+  }
+  HF_EXPECT_CODE(StatusCode::invalid_argument, restore(directory / "backup", directory / "backup/sub"));
+  HF_EXPECT_CODE(StatusCode::invalid_argument, restore(directory / "backup", directory / "."));
+  EXPECT_EQ(before, tree());
+  HF_ASSERT_OK(backup(store, directory / "store2"));  // a longer name is another directory
+}
+
+TEST_F(BackupTest, ForeignFilesInADroppedCollectionsDirectoryAreLeftAlone) {
+  for (const std::string place : {"/b", "/ext/b", "/wal/b", "/notes.txt", "/ext/notes.txt"}) {
+    SCOPED_TRACE(place);
+    const std::string orphan = "/store/c-00000000-0000-4000-8000-000000000000";
+    SimFileSystem fs(11);
+    HF_ASSERT_OK(Database::open_with("/store", options_on(fs)));
+    for (const char* room : {"", "/ext", "/wal"}) HF_ASSERT_OK(fs.create_directory(orphan + room));
+    if (place.ends_with(".txt")) {
+      HF_ASSERT_OK(os::write_file_atomically(fs, orphan + place, {}));
+    } else {
+      HF_ASSERT_OK(fs.create_directory(orphan + place));
+    }
+    const auto report = engine::verify_store(fs, "/store", {});
+    HF_ASSERT_OK(report);
+    EXPECT_FALSE(report->damaged());
+    ASSERT_EQ(1u, report->findings.size());
+    EXPECT_NE(std::string::npos, report->findings[0].message.find("left alone"));
+    open_at(fs, "/store");
+    EXPECT_TRUE(*fs.exists(orphan + place));
+    HF_ASSERT_OK(place.ends_with(".txt") ? fs.remove(orphan + place) : fs.remove_directory(orphan + place));
+    open_at(fs, "/store");
+    EXPECT_FALSE(*fs.exists(orphan));
   }
 }
 
