@@ -33,8 +33,6 @@ BackupOptions options_for(Progress& progress) {
 int fail_backup(const Status& status, const Arguments& arguments) {
   switch (status.code()) {
     case StatusCode::data_damaged: return fail(status.with_context(arguments.source));
-    case StatusCode::not_a_store:
-      return fail({StatusCode::invalid_argument, std::string(status.message()) + ": check the path"});
     case StatusCode::already_exists:  // the message says which and what to choose instead
       return fail({StatusCode::invalid_argument, std::string(status.message())});
     case StatusCode::not_found:

@@ -201,6 +201,10 @@ void add_import(CLI::App& app, int& exit_code) {
                    "Seconds between progress lines where there is no terminal; 0: one per batch")
       ->capture_default_str();
   command->footer(
+      "JSONL: one point per line, {\"id\": 17, \"vector\": [0.1, 0.2], \"payload\": {\"t\": \"x\"}}; the payload may "
+      "be\n"
+      "missing; ids are numbers or UUIDs. Several vectors under one id: \"vectors\": [[0.1, 0.2], [0.3, 0.4]]; a list\n"
+      "of numbers there is one vector.\n"
       "Examples: holdfast import ./store notes notes.jsonl --create --metric cosine\n"
       "          holdfast import ./store sift sift-128-euclidean.hdf5 --create");
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });

@@ -61,7 +61,7 @@ std::string json_hits(std::uint64_t query, const Hits& hits, const Arguments& ar
   JsonArray list;
   for (const Hit& hit : hits) {
     JsonObject object;
-    object.raw("id", json_id(hit.id)).raw("distance", json_number(hit.distance));
+    object.raw("id", json_id(hit.id)).raw("distance", json_number(hit.distance)).number("value", hit.value);
     if (arguments.search.with_payload) object.raw("payload", json_payload(hit.payload));
     list.raw(object.str());
   }
@@ -69,6 +69,12 @@ std::string json_hits(std::uint64_t query, const Hits& hits, const Arguments& ar
   answer.number("query", query).raw("hits", list.str());
   if (arguments.deadline_ms) answer.boolean("partial", hits.stopped != Stopped::no);
   return answer.str();
+}
+
+/// "17", or "17[2]" where the third of the point's vectors was nearest.
+std::string hit_text(const Hit& hit) {
+  const std::string id = hit.id.to_string();
+  return hit.value == 0 ? id : id + "[" + std::to_string(hit.value) + "]";
 }
 
 /// Prints the hits of one query after the other.
@@ -88,7 +94,7 @@ class HitPrinter {
     Table table = empty_table();
     std::size_t rank = 0;
     for (const Hit& hit : hits) {
-      std::vector<std::string> cells{std::to_string(++rank), hit.id.to_string(), json_number(hit.distance)};
+      std::vector<std::string> cells{std::to_string(++rank), hit_text(hit), json_number(hit.distance)};
       if (!arguments_.file.empty()) cells.insert(cells.begin(), std::to_string(query));
       if (arguments_.search.with_payload) cells.push_back(hit.payload);
       table.add(std::move(cells));
@@ -220,7 +226,13 @@ void add_search(CLI::App& app, int& exit_code) {
   command->add_flag("--exact", arguments->search.exact, "Compare with every point instead of using the graph");
   command->add_flag("--payload", arguments->search.with_payload, "Print payloads, too");
   command->add_flag("--json", arguments->json, "One JSON object per query and line");
-  command->footer("Example: holdfast search ./store notes --vector '[0.1, 0.2, 0.3]' --k 5 --payload");
+  command->footer(
+      "A point with several vectors is found once, by its nearest one: 17[2] is point 17 by its vector 2, the first "
+      "is\n"
+      "0 and not shown; --json always has \"value\". An answer that the deadline cut short holds what was found by "
+      "then:\n"
+      "a note on stderr, \"partial\": true with --json, exit code 0.\n"
+      "Example: holdfast search ./store notes --vector '[0.1, 0.2, 0.3]' --k 5 --payload");
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }
 

@@ -10,6 +10,18 @@
 namespace holdfast::cli {
 namespace {
 
+/// An unsigned number would wrap: -1 is not 18,446,744,073,709,551,615.
+void refuse_negative_numbers(CLI::App& app) {
+  const auto refuse = [](const std::string& text) {
+    return text.starts_with('-') ? "'" + text.substr(0, 32) + "' is negative: give 0 or more" : std::string();
+  };
+  for (CLI::App* command : app.get_subcommands({})) {
+    for (CLI::Option* option : command->get_options()) {
+      if (option->get_type_name().starts_with("UINT")) option->check(refuse);
+    }
+  }
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Holdfast, a vector store in which every acknowledged write survives.", "holdfast");
   app.set_version_flag("--version", "holdfast " HOLDFAST_VERSION_STRING, "Print the version");
@@ -24,6 +36,7 @@ int run(int argc, char** argv) {
   }
   app.add_subcommand("version", "Print the version")->callback([] { std::puts("holdfast " HOLDFAST_VERSION_STRING); });
 
+  refuse_negative_numbers(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& request) {  // --help, --version

@@ -53,9 +53,13 @@ std::string one_line(std::string text) {
 }  // namespace
 
 const char kExitCodeHelp[] =
-    "Exit codes: 0 done; 1 damage, or no such point or collection; 2 wrong usage; 3 the store cannot be opened, read "
-    "or written;\n4 an input file is unreadable or wrong; 130 interrupted. 'verify': 0 sound, 1 damage, 2 could not "
-    "run.";
+    "Exit codes:\n"
+    "  0    done; also a search whose deadline cut an answer short, which then says so\n"
+    "  1    damage, or no such point or collection; 'backup': also if a collection could not be copied\n"
+    "  2    wrong usage, places included that cannot be used; 'verify': the check could not run\n"
+    "  3    the store cannot be opened, read or written, or there is none\n"
+    "  4    an input file is unreadable or wrong\n"
+    "  130  interrupted";
 
 std::string error_line(const Status& status) {
   std::string line(status.message());

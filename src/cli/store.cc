@@ -79,6 +79,12 @@ Result<Collection> choose_collection(const Database& database, WordArguments& ar
   if (arguments.collection.empty() && is_collection(database, arguments.words.front())) {
     arguments.collection = arguments.words.front();
     arguments.words.erase(arguments.words.begin());
+  } else if (arguments.collection.empty() && !PointId::parse(arguments.words.front()).ok()) {
+    const std::string& word = arguments.words.front();
+    const std::vector<std::string> names = database.collections();
+    return Status(StatusCode::invalid_argument, "'" + word + "' is no point id, and " + arguments.store +
+                                                    " has no collection of that name: " +
+                                                    (names.empty() ? "it has none" : "there are " + join(names)));
   }
   return choose_collection(database, arguments.store, arguments.collection);
 }

@@ -111,6 +111,8 @@ TEST_F(BadInput, CollectionsAndPoints) {
   expect_error({"search", store_, "nothing", "--vector", "1,2,3,4"}, 1, "there is no collection 'nothing'");
   expect_error({"info", store_, "nothing"}, 1, "there are points");
   expect_error({"get", store_, "nothing", "17"}, 2, "'nothing' is no point id");
+  expect_error({"get", store_, "nothing", "17"}, 2, "has no collection of that name: there are points");
+  expect_error({"delete", store_, "nothing"}, 2, "has no collection of that name: there are points");
   expect_error({"get", store_, "points"}, 2, "no id is given");
   expect_error({"search", store_, "--id", "12345"}, 1, "there is no point 12345");
   expect_error({"search", store_, "--id", "x"}, 2, "'x' is no point id");
@@ -135,6 +137,12 @@ TEST_F(BadInput, NumbersOutOfRange) {
   expect_error(with("--k", "65537"), 2, "--k 65537 is out of range");
   expect_error(with("--k", "99999999999999999999"), 2, "--k");
   expect_error(with("--k", "-1"), 2, "--k");
+  expect_error(with("--deadline-ms", "-5"), 2, "'-5' is negative");
+  expect_error({"import", store_, folder_ / "good.fbin", "--limit", "-1"}, 2, "'-1' is negative");
+  expect_error({"import", store_, folder_ / "good.fbin", "--first-id=-3"}, 2, "'-3' is negative");
+  expect_error({"log", store_, "--from", "-1"}, 2, "'-1' is negative");
+  expect_error({"log", store_, "--limit", "-1"}, 2, "'-1' is negative");
+  expect_error(with("--limit", "-2"), 2, "'-2' is negative");
   expect_error(with("--ef", "0"), 2, "--ef 0 is out of range");
   expect_error(with("--ef", "65537"), 2, "--ef 65537 is out of range");
   expect_error({"bench", store_, "--ef", "10,0"}, 2, "--ef 0 is out of range");
@@ -166,7 +174,7 @@ TEST_F(BadInput, DirectoriesThatAreNoStore) {
   expect_error({"info", folder_ / "missing"}, 3, "missing");
   expect_error({"info", folder_ / "good.fbin"}, 3, "good.fbin");
   expect_error({"create", folder_ / "photos", "x", "--dim", "4"}, 3, "photos");
-  expect_error({"create", folder_ / "none/store", "x", "--dim", "4"}, 3, "check the path");
+  expect_error({"create", folder_ / "none/store", "x", "--dim", "4"}, 3, "make the directory above it");
   expect_error({"verify", folder_ / "photos"}, 2, "photos");
   expect_error({"log", folder_ / "photos", "points"}, 3, "photos");
   EXPECT_FALSE(std::filesystem::exists(folder_ / "missing"));
