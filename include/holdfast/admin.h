@@ -77,7 +77,13 @@ struct BackupReport {
 };
 
 struct BackupOptions {
-  bool hard_links = true;  ///< where the file system allows; false: a copy that shares nothing with the source
+  /// Where the file system allows; false: files that are new to the backup share nothing with the source, and every
+  /// extent is read as with `verify`.
+  bool hard_links = true;
+  /// Read and check every extent of the finished backup, linked and kept ones included; a kept one that is damaged is
+  /// taken from the source again. Without it, only copied files are read: linked and kept ones by header and page
+  /// table alone. backup() only: restore() always reads everything.
+  bool verify = false;
   /// Called now and then with bytes done and bytes in all; may be empty.
   std::function<void(std::uint64_t done, std::uint64_t total)> progress = {};
 };

@@ -16,6 +16,7 @@ struct Arguments {
   std::string source;
   std::string target;
   bool copy = false;
+  bool verify = false;
   bool json = false;
 };
 
@@ -46,6 +47,7 @@ int run_backup(const Arguments& arguments) {
   Progress progress("backing up", "bytes", kProgressEvery);
   BackupOptions options = options_for(progress);
   options.hard_links = !arguments.copy;
+  options.verify = arguments.verify;
   const Result<BackupReport> report = backup(arguments.source, arguments.target, options);
   progress.clear();
   if (!report.ok()) return fail_backup(report.status(), arguments);
@@ -106,12 +108,16 @@ void add_backup(CLI::App& app, int& exit_code) {
   command->add_option("STORE", arguments->source, "Directory of the store")->required();
   command->add_option("TARGET", arguments->target, "New or empty directory, or an earlier backup of this store")
       ->required();
-  command->add_flag("--copy", arguments->copy, "Share no new file with the store, not even by hard links");
+  command->add_flag("--copy", arguments->copy,
+                    "Share no new file with the store, not even by hard links; implies --verify");
+  command->add_flag("--verify", arguments->verify, "Read and check every file of the backup, kept ones included");
   command->add_flag("--json", arguments->json, "One JSON object");
   command->footer(
       "Holds every write that was acknowledged before the call. An earlier backup gets only the files that it lacks\n"
       "and the log since the last checkpoint, and stays as it was should this one fail. Hard links share disk blocks:\n"
       "for a backup that survives the loss of the disk, choose a directory on another one.\n"
+      "Linked and kept files are not read again: run 'holdfast verify TARGET', or give --verify, which also replaces\n"
+      "kept files that are damaged.\n"
       "Example: holdfast backup ./store /backup/store");
   command->callback([arguments, &exit_code] { exit_code = run_backup(*arguments); });
 }

@@ -257,6 +257,7 @@ Status stage(os::FileSystem& fs, const std::string& source, const Target& target
     request.previous = restore ? std::string() : target.place(entry);
     request.staged = target.staging(entry);
     request.hard_links = options.hard_links && !restore;
+    request.read_all = options.verify || !request.hard_links;
     Status status = copy_collection(fs, request, meter, report);
     if (status.ok()) {
       staged.push_back(entry);

@@ -175,7 +175,7 @@ class CollectionCopy {
     if (link_) {
       Status linked = fs_.link(from, to);
       if (linked.ok()) {
-        HF_TRY(check(extent, false));
+        HF_TRY(check(extent, request_.read_all));
         ++report_.files_linked;
         report_.bytes_shared += extent.data_bytes;
         return {};
@@ -190,12 +190,14 @@ class CollectionCopy {
     return {};
   }
 
-  /// Uses the earlier copy's file if it is the same: number and checksum of header and page table (S1).
+  /// Uses the earlier copy's file if it is the same: number and checksum of header and page table (S1). If its pages
+  /// are read and one is damaged, it is taken from the source again.
   bool keep(const ExtentInfo& extent, const std::string& to) {
     const auto found = previous_.find(extent.number);
     if (found == previous_.end() || found->second != extent) return false;
     const std::string directory = os::join(request_.previous, storage::kExtentDirectory);
-    if (!storage::Extent::open(fs_, directory, request_.entry.uuid, extent).ok()) return false;
+    const auto opened = storage::Extent::open(fs_, directory, request_.entry.uuid, extent);
+    if (!opened.ok() || (request_.read_all && !(*opened)->verify_all().ok())) return false;
     if (!fs_.link(os::join(directory, storage::extent_name(extent.number)), to).ok()) return false;
     ++report_.files_kept;
     report_.bytes_shared += extent.data_bytes;

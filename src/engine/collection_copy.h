@@ -17,6 +17,7 @@ struct CopyRequest {
   std::string previous;  ///< an earlier copy of it, whose extents are used again; empty: none
   std::string staged;    ///< the directory to make; removed first if it exists
   bool hard_links = true;
+  bool read_all = false;  ///< check the pages of linked and kept extents, too
 };
 
 /// Progress over the whole store. Bytes of a piece of work that is begun again are taken back.
