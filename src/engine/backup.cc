@@ -80,9 +80,9 @@ class Target {
 
   /// B6, for a restored store.
   Status open_for_restore() {
-    HF_TRY(refuse_unless_empty());
+    HF_TRY(refuse_unless_empty(""));
     HF_TRY(make_and_lock());
-    HF_TRY(refuse_unless_empty());
+    HF_TRY(refuse_unless_empty(""));
     return remove_staged();
   }
 
@@ -127,16 +127,17 @@ class Target {
       return {StatusCode::already_exists,
               path_ + " holds a backup of another store; choose another directory, or remove this one"};
     }
-    return refuse_unless_empty();
+    return refuse_unless_empty(", and is no backup of this store");
   }
 
-  Status refuse_unless_empty() {
+  /// `also` goes on with what else is wrong with the place.
+  Status refuse_unless_empty(std::string_view also) {
     HF_ASSIGN(const auto found, entries());
     for (const os::DirectoryEntry& entry : found) {
       const FileKind kind = storage::parse_name(entry.name).kind;
       if (kind == FileKind::lock || kind == FileKind::temporary) continue;  // of an interrupted attempt
-      return {StatusCode::already_exists, path_ + " is not empty (it holds " + entry.name +
-                                              "), and is no backup of this store; choose a new or empty directory"};
+      return {StatusCode::already_exists, path_ + " is not empty (it holds " + entry.name + ")" + std::string(also) +
+                                              "; choose a new or empty directory"};
     }
     return {};
   }

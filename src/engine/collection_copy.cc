@@ -243,6 +243,10 @@ class CollectionCopy {
     meter_.advance(log.bytes);
     HF_TRY(storage::write_manifest(fs_, request_.staged, manifest));  // syncs `staged` as well
     ++report_.files_copied;
+    const std::string written = os::join(request_.staged, storage::manifest_name(manifest.generation));
+    HF_ASSIGN(const auto file, fs_.open(written, os::FileSystem::Access::read));
+    HF_ASSIGN(const std::uint64_t bytes, file->size());
+    report_.bytes_copied += bytes;
     return {};
   }
 
