@@ -73,6 +73,9 @@ struct BackupReport {
   std::uint64_t files_removed = 0;  ///< of the target, no longer needed
   std::uint64_t bytes_copied = 0;
   std::uint64_t bytes_shared = 0;  ///< linked or kept
+  /// "name: why" of each collection that could not be copied, because it is damaged in the source. What the target held
+  /// of it before is untouched. The report is of the others.
+  std::vector<std::string> failed;
   double total_ms = 0;
 };
 
@@ -90,11 +93,12 @@ struct BackupOptions {
 
 /// Copies the store at `source`, which may be open in any process and written to meanwhile, to the directory `target`.
 /// Each collection is copied as of one instant not before the call, everything acknowledged until then included.
+/// A collection that is damaged in the source does not keep the others from being copied: see BackupReport::failed.
 /// If `target` holds an earlier backup of the same store, only the checkpoint files that it lacks are copied, and the
 /// log; whatever fails and whenever, it holds one backup or the other. The target is a store: restore() checks and
-/// copies it, Database::open serves it. Errors: invalid_argument (the target is the source or inside it), not_a_store,
-/// data_damaged, already_open (the target is in use), already_exists (the target is no backup of this store),
-/// disk_full, io_error.
+/// copies it, Database::open serves it. Errors: invalid_argument (the target is the source, inside it or around it),
+/// not_a_store, data_damaged (no collection could be copied, or the catalog cannot be read), already_open (the target is
+/// in use), already_exists (the target is no backup of this store), disk_full, io_error.
 [[nodiscard]] Result<BackupReport> backup(const std::filesystem::path& source, const std::filesystem::path& target,
                                           const BackupOptions& options = {});
 

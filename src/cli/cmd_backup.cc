@@ -43,6 +43,14 @@ int fail_backup(const Status& status, const Arguments& arguments) {
   }
 }
 
+/// The exit code of a backup that came to its end: whether it holds everything.
+int report_failed(const BackupReport& report) {
+  for (const std::string& failed : report.failed) {
+    note("holdfast: not backed up: collection " + failed + ": what the target held of it is unchanged");
+  }
+  return report.failed.empty() ? kExitOk : kExitNo;
+}
+
 int run_backup(const Arguments& arguments) {
   Progress progress("backing up", "bytes", kProgressEvery);
   BackupOptions options = options_for(progress);
@@ -52,6 +60,8 @@ int run_backup(const Arguments& arguments) {
   progress.clear();
   if (!report.ok()) return fail_backup(report.status(), arguments);
   if (arguments.json) {
+    JsonArray failed;
+    for (const std::string& one : report->failed) failed.raw(json_string(one));
     std::puts(JsonObject()
                   .number("collections", report->collections)
                   .number("files_linked", report->files_linked)
@@ -60,10 +70,11 @@ int run_backup(const Arguments& arguments) {
                   .number("files_removed", report->files_removed)
                   .number("bytes_copied", report->bytes_copied)
                   .number("bytes_shared", report->bytes_shared)
+                  .raw("failed", failed.str())
                   .real("total_ms", report->total_ms)
                   .str()
                   .c_str());
-    return kExitOk;
+    return report_failed(*report);
   }
   std::printf("%s in %s: %s copied (%s), %s linked, %s kept (%s shared), %s removed; %.1f s\n",
               counted(report->collections, "collection").c_str(), arguments.target.c_str(),
@@ -71,7 +82,7 @@ int run_backup(const Arguments& arguments) {
               grouped(report->files_linked).c_str(), grouped(report->files_kept).c_str(),
               human_bytes(report->bytes_shared).c_str(), grouped(report->files_removed).c_str(),
               report->total_ms / 1000);
-  return kExitOk;
+  return report_failed(*report);
 }
 
 int run_restore(const Arguments& arguments) {
@@ -118,6 +129,8 @@ void add_backup(CLI::App& app, int& exit_code) {
       "for a backup that survives the loss of the disk, choose a directory on another one.\n"
       "Linked and kept files are not read again: run 'holdfast verify TARGET', or give --verify, which also replaces\n"
       "kept files that are damaged.\n"
+      "A damaged collection is reported, and its earlier backup stays; the others are backed up; the exit code is 1.\n"
+      "Apart from that the target is a mirror: collections that were dropped from the store go from the backup, too.\n"
       "Example: holdfast backup ./store /backup/store");
   command->callback([arguments, &exit_code] { exit_code = run_backup(*arguments); });
 }

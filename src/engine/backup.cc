@@ -18,7 +18,9 @@
 //  B5. All collections are staged before the first is swapped: what can fail for lack of space fails before T changes.
 //      A backup that is interrupted between two swaps leaves one collection new and another old; no instant ever joined
 //      them in the source either.
-//  B6. T's own LOCK is held throughout. LOCK is never copied. A directory that holds anything but a backup of this
+//  B6. A collection that is damaged in the source is left out of all this: D and its name in CATALOG stay as they are.
+//      The target is a mirror otherwise: what the source dropped goes.
+//  B7. T's own LOCK is held throughout. LOCK is never copied. A directory that holds anything but a backup of this
 //  store
 //      is refused before anything is written to it, and so is one inside the store or around it: what lives in a
 //      store's directory is the store's, and goes with it.
@@ -61,7 +63,7 @@ class Target {
  public:
   Target(os::FileSystem& fs, std::string path) : fs_(fs), path_(std::move(path)) {}
 
-  /// B6, for a backup of `store`.
+  /// B7, for a backup of `store`.
   Status open_for_backup(const Uuid& store) {
     HF_TRY(refuse_unless_backup_of(store));
     HF_TRY(make_and_lock());
@@ -78,7 +80,7 @@ class Target {
     return {};  // a damaged catalog is replaced: the collections are whole in themselves
   }
 
-  /// B6, for a restored store.
+  /// B7, for a restored store.
   Status open_for_restore() {
     HF_TRY(refuse_unless_empty(""));
     HF_TRY(make_and_lock());
@@ -91,10 +93,11 @@ class Target {
   }
   [[nodiscard]] std::string staging(const storage::CatalogEntry& entry) const { return place(entry) + ".tmp"; }
 
-  /// B1, B3, B4. REQUIRES every collection of `catalog` staged.
-  Status commit(const storage::Catalog& catalog, BackupReport& report) {
+  /// B1, B3, B4. REQUIRES each collection of `catalog` to be staged or there, and `staged` to name the former.
+  Status commit(const storage::Catalog& catalog, const std::vector<storage::CatalogEntry>& staged,
+                BackupReport& report) {
     HF_TRY(fs_.sync_directory(path_));  // the names of what is staged
-    for (const storage::CatalogEntry& entry : catalog.collections) HF_TRY(swap(entry));
+    for (const storage::CatalogEntry& entry : staged) HF_TRY(swap(entry));
     // power fails here: each collection is the old copy or the new one
     HF_TRY(fs_.sync_directory(path_));
     if (catalog.store != catalog_.store || catalog.collections.size() != catalog_.collections.size() ||
@@ -226,7 +229,7 @@ Status refuse_nested(const std::filesystem::path& source, const std::filesystem:
   return {};
 }
 
-/// B6, by the paths alone: all that can be said on any file system.
+/// B7, by the paths alone: all that can be said on any file system.
 Status refuse_nested(const std::string& source, const std::string& target) {
   const auto plain = [](const std::string& path) {
     const std::filesystem::path normal = std::filesystem::path(path).lexically_normal();
@@ -246,11 +249,14 @@ bool names(const storage::Catalog& catalog, const Uuid& uuid) {
                      [&](const storage::CatalogEntry& entry) { return entry.uuid == uuid; });
 }
 
-/// Stages every collection of `catalog`; takes those out of it that were dropped meanwhile.
-Status stage(os::FileSystem& fs, const std::string& source, const Target& target, bool restore,
-             const BackupOptions& options, storage::Catalog& catalog, BackupReport& report) {
+/// Stages every collection of `catalog`; takes those out of it that were dropped meanwhile. A backup goes on without a
+/// collection that is damaged (B6), unless there is no other. Returns what was staged.
+Result<std::vector<storage::CatalogEntry>> stage(os::FileSystem& fs, const std::string& source, const Target& target,
+                                                 bool restore, const BackupOptions& options, storage::Catalog& catalog,
+                                                 BackupReport& report) {
   CopyMeter meter(options.progress);
-  std::vector<storage::CatalogEntry> staged;
+  std::vector<storage::CatalogEntry> staged, served;
+  Status damage;
   for (const storage::CatalogEntry& entry : catalog.collections) {
     CopyRequest request;
     request.entry = entry;
@@ -262,6 +268,7 @@ Status stage(os::FileSystem& fs, const std::string& source, const Target& target
     Status status = copy_collection(fs, request, meter, report);
     if (status.ok()) {
       staged.push_back(entry);
+      served.push_back(entry);
       continue;
     }
     // Files of a dropped collection go one by one, after the catalog did without it (D1 of database_state.cc).
@@ -271,10 +278,17 @@ Status stage(os::FileSystem& fs, const std::string& source, const Target& target
       if (!names(now, entry.uuid)) continue;
     }
     if (code == StatusCode::not_found) status = Status(StatusCode::data_damaged, std::string(status.message()));
-    return status.with_context("collection '" + entry.name + "'");
+    if (restore || status.code() != StatusCode::data_damaged) {
+      return status.with_context("collection '" + entry.name + "'");
+    }
+    report.failed.push_back(entry.name + ": " + std::string(status.message()));
+    if (damage.ok()) damage = status.with_context("collection '" + entry.name + "'");
+    HF_ASSIGN(const bool held, fs.exists(target.place(entry)));
+    if (held) served.push_back(entry);
   }
-  catalog.collections = std::move(staged);
-  return {};
+  if (staged.empty() && !damage.ok()) return damage;
+  catalog.collections = std::move(served);
+  return staged;
 }
 
 Status first_damage(const VerifyReport& report, const std::string& backup) {
@@ -314,11 +328,12 @@ Result<BackupReport> backup_store(os::FileSystem& fs, const std::string& source,
   Target target(fs, target_path);
   HF_TRY(target.open_for_backup(catalog.store));
   BackupReport report;
-  if (Status status = stage(fs, source, target, false, options, catalog, report); !status.ok()) {
+  const auto staged = stage(fs, source, target, false, options, catalog, report);
+  if (!staged.ok()) {
     target.forget_staged();
-    return status;
+    return staged.status();
   }
-  HF_TRY(target.commit(catalog, report));
+  HF_TRY(target.commit(catalog, *staged, report));
   report.files_removed -= std::min(report.files_removed, report.files_kept);  // these have another name now
   report.total_ms = ms_since(start);
   return report;
@@ -340,11 +355,12 @@ Result<RestoreReport> restore_store(os::FileSystem& fs, const std::string& backu
   Target target(fs, target_path);
   HF_TRY(target.open_for_restore());
   BackupReport copied;
-  if (Status status = stage(fs, backup, target, true, options, catalog, copied); !status.ok()) {
+  const auto staged = stage(fs, backup, target, true, options, catalog, copied);
+  if (!staged.ok()) {
     target.forget_staged();
-    return status;
+    return staged.status();
   }
-  HF_TRY(target.commit(catalog, copied));
+  HF_TRY(target.commit(catalog, *staged, copied));
   target.unlock();
   HF_TRY(open_once(fs, target_path, report.collections));
   report.files_copied = copied.files_copied;
@@ -359,7 +375,7 @@ namespace holdfast {
 
 namespace {
 
-/// B6, on the real file system: symlinks resolved as far as the path exists, and a directory known by any name.
+/// B7, on the real file system: symlinks resolved as far as the path exists, and a directory known by any name.
 Status refuse_nested_on_disk(const std::filesystem::path& source, const std::filesystem::path& target) {
   const auto resolve = [](const std::filesystem::path& path) -> Result<std::filesystem::path> {
     std::error_code error;

@@ -254,6 +254,13 @@ TEST_F(BadInput, QuarantinedCollectionsAreNamed) {
   EXPECT_EQ(info["quarantined"][0]["code"], "data_damaged");
   EXPECT_EQ(info["collections"][0]["name"], "other");
   EXPECT_NE(holdfast({"info", store_}).out.find("quarantined: points: "), std::string::npos);
+  const CommandResult partial = holdfast({"backup", store_, folder_ / "target", "--json"});
+  EXPECT_EQ(partial.exit_code, 1);
+  EXPECT_TRUE(partial.is_one_error_line()) << partial.err;
+  EXPECT_NE(partial.err.find("not backed up: collection points: "), std::string::npos) << partial.err;
+  EXPECT_EQ(partial.json()["collections"], 1);
+  EXPECT_EQ(partial.json()["failed"].size(), 1U);
+  EXPECT_EQ(holdfast({"list", folder_ / "target"}).out, "other\n");
   expect_error({"search", store_, "points", "--vector", "1,2,3,4"}, 1, "'holdfast verify' shows the extent");
   EXPECT_EQ(holdfast({"search", store_, "other", "--vector", "1,2"}).exit_code, 0);
 }

@@ -319,32 +319,54 @@ TEST_F(BackupTest, RestoreRefusesADamagedBackupAndNamesTheFile) {
   }
 }
 
-TEST_F(BackupTest, DamageInTheSourceIsNamedAndTheOldBackupStays) {
+TEST_F(BackupTest, DamageInTheSourceIsNamedTheOldCopyStaysAndTheOthersAreCopied) {
   make_two_ages();
   const auto extents = extents_of(fs_, "/store", "kept");
+  const Contents mixed{{"kept", older_["kept"]}, {"fresh", newer_["fresh"]}};
+  const Contents others{{"fresh", newer_["fresh"]}};
   for (const std::string& path : extents) {
     SCOPED_TRACE(path);
     const auto disk = fs_.clone();
     ASSERT_TRUE(disk->corrupt(path, 100, std::byte{4}).ok());  // the header: found without reading the pages
     // As in recovery, the checkpoint before it and a longer log give the same content, unless they share the extent.
     const auto report = backup_store(*disk, "/store", "/backup", {});
-    if (report.ok()) {
-      ASSERT_TRUE(holds_all(open_at(*disk, "/backup"), newer_));
-      continue;
-    }
-    HF_EXPECT_CODE(StatusCode::data_damaged, report);
-    const std::string name = path.substr(path.rfind('/') + 1);
-    EXPECT_NE(std::string_view::npos, report.status().message().find(name)) << report.status().to_string();
-    ASSERT_TRUE(holds_all(open_at(*disk, "/backup"), older_));
+    HF_ASSERT_OK(report);
+    ASSERT_TRUE(holds_all(open_at(*disk, "/backup"), report->failed.empty() ? newer_ : mixed));
   }
-  // A copy reads the pages, too.
-  ASSERT_TRUE(fs_.corrupt(extents.front(), storage::kExtentDataOffset + 1, std::byte{4}).ok());
-  const auto report = backup_store(fs_, "/store", "/copy", {.hard_links = false});
-  if (report.ok()) {
-    EXPECT_TRUE(holds_all(open_at(fs_, "/copy"), newer_));
-  } else {
-    HF_EXPECT_CODE(StatusCode::data_damaged, report);
+  const auto disk = fs_.clone();
+  const std::string directory = os::parent(extents.front());
+  const auto every = disk->list(directory);  // of both checkpoints
+  HF_ASSERT_OK(every);
+  for (const os::DirectoryEntry& extent : *every) {
+    ASSERT_TRUE(disk->corrupt(os::join(directory, extent.name), 100, std::byte{4}).ok());
   }
+  const auto report = backup_store(*disk, "/store", "/backup", {});
+  HF_ASSERT_OK(report);
+  ASSERT_EQ(1u, report->failed.size());
+  EXPECT_EQ(1u, report->collections);
+  EXPECT_TRUE(report->failed[0].starts_with("kept: ")) << report->failed[0];
+  EXPECT_NE(std::string::npos, report->failed[0].find(directory)) << report->failed[0];
+  EXPECT_TRUE(holds_all(open_at(*disk, "/backup"), mixed));
+  EXPECT_TRUE(holds_all(open_at(*disk->crash(CrashPolicy::lose_all()), "/backup"), mixed));
+  const auto first = backup_store(*disk, "/store", "/first", {});  // of which there is no older copy
+  HF_ASSERT_OK(first);
+  EXPECT_EQ(1u, first->failed.size());
+  EXPECT_TRUE(holds_all(open_at(*disk, "/first"), others));
+}
+
+TEST_F(BackupTest, FailsAndChangesNothingIfNoCollectionCanBeCopied) {
+  make_two_ages();
+  HF_ASSERT_OK(db_->drop_collection("fresh"));
+  const std::string directory = os::parent(extents_of(fs_, "/store", "kept").front());
+  const auto every = fs_.list(directory);
+  HF_ASSERT_OK(every);
+  for (const os::DirectoryEntry& extent : *every) {
+    ASSERT_TRUE(fs_.corrupt(os::join(directory, extent.name), storage::kExtentDataOffset + 1, std::byte{4}).ok());
+  }
+  const auto report = backup_store(fs_, "/store", "/backup", {.hard_links = false});  // which reads the pages
+  HF_EXPECT_CODE(StatusCode::data_damaged, report);
+  EXPECT_NE(std::string_view::npos, report.status().message().find("'kept'")) << text(report);
+  EXPECT_TRUE(holds_all(open_at(fs_, "/backup"), older_));
 }
 
 TEST_F(BackupTest, DamageInAKeptFileIsFoundAndMendedWhenItIsRead) {
@@ -381,10 +403,11 @@ TEST_F(BackupTest, DamageInALinkedFileIsFoundWhenItIsRead) {
   HF_ASSERT_OK(backup_store(fs_, "/store", "/linked", {}));
   EXPECT_TRUE(engine::verify_store(fs_, "/linked", {})->damaged());
   const auto report = backup_store(fs_, "/store", "/linked", {.verify = true});
-  if (report.ok()) {  // an older checkpoint holds the same
+  HF_ASSERT_OK(report);
+  if (report->failed.empty()) {  // an older checkpoint holds the same
     EXPECT_FALSE(engine::verify_store(fs_, "/linked", {})->damaged());
   } else {
-    HF_EXPECT_CODE(StatusCode::data_damaged, report);
+    EXPECT_TRUE(report->failed[0].starts_with("kept: ")) << report->failed[0];
   }
 }
 
