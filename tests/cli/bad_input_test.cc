@@ -232,6 +232,34 @@ TEST_F(BadInput, DamageIsNamedByVerify) {
   EXPECT_EQ(holdfast({"verify", store_}).exit_code, 0);
 }
 
+TEST_F(BadInput, ADamagedPageIsOneFindingNotOneOfEachPointInIt) {
+  std::string lines;
+  for (int id = 0; id < 300; ++id) {
+    lines += "{\"id\":" + std::to_string(id) + ",\"vector\":[1,2,3," + std::to_string(id) + "],\"payload\":{\"t\":\"" +
+             std::string(20, 'x') + "\"}}\n";
+  }
+  const std::string store = folder_ / "payloads";
+  ASSERT_EQ(holdfast({"import", store, "points", write_file(folder_ / "p.jsonl", lines), "--create"}).exit_code, 0);
+  ASSERT_EQ(holdfast({"checkpoint", store}).exit_code, 0);
+  int payload_files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(store)) {
+    const std::string path = entry.path().string();
+    if (entry.path().extension() != ".ext") continue;
+    const std::string sound = read_file(path);
+    std::string bytes = sound;
+    const std::size_t text = bytes.find("xxxx");
+    if (text == std::string::npos) continue;
+    bytes[text] = 'y';
+    write_file(path, bytes);
+    const CommandResult result = holdfast({"verify", store, "--json"});
+    EXPECT_EQ(result.exit_code, 1) << path << result.err;
+    EXPECT_EQ(result.json()["findings"].size(), 1U) << result.out;
+    write_file(path, sound);
+    ++payload_files;
+  }
+  EXPECT_GT(payload_files, 0);
+}
+
 TEST_F(BadInput, QuarantinedCollectionsAreNamed) {
   ASSERT_EQ(holdfast({"create", store_, "other", "--dim", "2"}).exit_code, 0);
   std::string directory;  // of "points": the manifest of the empty collection names no extents and is small
