@@ -97,8 +97,8 @@ struct BackupOptions {
 /// If `target` holds an earlier backup of the same store, only the checkpoint files that it lacks are copied, and the
 /// log; whatever fails and whenever, it holds one backup or the other. The target is a store: restore() checks and
 /// copies it, Database::open serves it. Errors: invalid_argument (the target is the source, inside it or around it),
-/// not_a_store, data_damaged (no collection could be copied, or the catalog cannot be read), already_open (the target is
-/// in use), already_exists (the target is no backup of this store), disk_full, io_error.
+/// not_a_store, data_damaged (no collection could be copied, or the catalog cannot be read), already_open (the target
+/// is in use), already_exists (the target is no backup of this store), disk_full, io_error.
 [[nodiscard]] Result<BackupReport> backup(const std::filesystem::path& source, const std::filesystem::path& target,
                                           const BackupOptions& options = {});
 
