@@ -29,6 +29,17 @@ std::int64_t now_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch()).count();
 }
 
+/// Rows per second that the graph takes now: not more than what the batch in work has reached so far, which matters
+/// when the graph mutator hardly gets the processor. 0: unknown.
+double pace_now(const CollectionState& state, std::int64_t now) {
+  const CollectionState::IndexPace& pace = state.index_pace;
+  const auto rate = static_cast<double>(pace.rate.load(std::memory_order_relaxed));
+  const std::int64_t since = pace.busy_since_us.load(std::memory_order_relaxed);
+  if (since == 0 || now <= since) return rate;
+  const auto rows = static_cast<double>(pace.batch_rows.load(std::memory_order_relaxed));
+  return std::min(rate, rows * 1e6 / static_cast<double>(now - since));
+}
+
 /// Takes the next place in the line of all writers; returns when it begins.
 std::int64_t reserve(CollectionState& state, std::int64_t now, std::int64_t cost_us) {
   std::int64_t next = state.write_turn_us.load(std::memory_order_relaxed);
@@ -52,11 +63,11 @@ void hold_back(CollectionState& state, std::uint64_t rows) {
     return view->growing_end - view->growing_begin;
   }();
   const std::uint64_t allowance = growing_allowance(state);
-  const std::uint64_t rate = state.index_rate.load(std::memory_order_relaxed);
-  if (growing <= allowance || rate == 0) return;
-  const double excess = std::min(static_cast<double>(growing - allowance) / static_cast<double>(allowance), kExcessMax);
-  const double cost_us = static_cast<double>(rows) * excess * 1e6 / static_cast<double>(rate);
   const std::int64_t now = now_us();
+  const double rate = pace_now(state, now);
+  if (growing <= allowance || rate <= 0) return;
+  const double excess = std::min(static_cast<double>(growing - allowance) / static_cast<double>(allowance), kExcessMax);
+  const double cost_us = static_cast<double>(rows) * excess * 1e6 / rate;
   const std::int64_t begin = reserve(state, now, static_cast<std::int64_t>(cost_us));
   if (begin - now < kWaitMin_us) return;
   state.writer_stalls.fetch_add(1, std::memory_order_relaxed);

@@ -66,9 +66,8 @@ struct VacuumPass {
 struct MutatorState {
   std::optional<PendingGraph> pending;
   std::optional<VacuumPass> vacuum;
-  std::uint64_t changed_nodes = 0;                   ///< added or removed since then
-  bool vacuum_next = false;                          ///< indexing and vacuum take turns
-  std::chrono::steady_clock::time_point busy_since;  ///< of the batch in work; zero while nothing is growing
+  std::uint64_t changed_nodes = 0;  ///< added or removed since then
+  bool vacuum_next = false;         ///< indexing and vacuum take turns
 };
 
 class CollectionState {
@@ -107,7 +106,13 @@ class CollectionState {
   std::atomic<Lsn> vacuumed_lsn{0};
   std::atomic<Lsn> vacuum_wanted{0};             ///< somebody waits for that vacuumed_lsn (relaxed: a wish, no data)
   std::atomic<std::uint64_t> vacuumed_slots{0};  ///< a meter: relaxed
-  std::atomic<std::uint64_t> index_rate{0};  ///< points per second that the graph takes lately; 0: unknown (relaxed)
+  /// What backpressure goes by. Numbers without data behind them: relaxed.
+  struct IndexPace {
+    std::atomic<std::uint64_t> rate{0};          ///< rows per second that the graph took lately; 0: unknown
+    std::atomic<std::int64_t> busy_since_us{0};  ///< since when the rows of the next batch are waited for; 0: idle
+    std::atomic<std::uint64_t> batch_rows{0};    ///< of the last batch
+  };
+  IndexPace index_pace;
   // --- backpressure (backpressure.h) ---
   std::atomic<std::int64_t> write_turn_us{
       0};  ///< when the next slowed-down write may come (relaxed: a number, no data)

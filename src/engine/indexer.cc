@@ -109,18 +109,25 @@ Status do_job(CollectionState& state, const View& view, Job job) HF_REQUIRES(sta
   return {};
 }
 
-/// Smoothed over some ten batches, whatever else the graph mutator does in between.
-void measure_rate(CollectionState& state, Clock::time_point now, std::uint64_t points, bool more)
-    HF_REQUIRES(state.graph_mutex) {
-  MutatorState& mutator = state.mutator;
-  if (points > 0 && mutator.busy_since != Clock::time_point()) {
-    const double seconds = std::chrono::duration<double>(now - mutator.busy_since).count();
-    const double rate = static_cast<double>(points) / std::max(seconds, 1e-6);
-    const auto old = static_cast<double>(state.index_rate.load(std::memory_order_relaxed));
-    state.index_rate.store(static_cast<std::uint64_t>(old == 0 ? rate : old + (rate - old) / 8) + 1,
-                           std::memory_order_relaxed);
+std::int64_t now_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch()).count();
+}
+
+/// Whatever else the graph mutator does in between counts as well. A slower pace is believed at once, a faster one in
+/// the course of some batches.
+void measure_pace(CollectionState& state, std::uint64_t rows, bool more) HF_REQUIRES(state.graph_mutex) {
+  CollectionState::IndexPace& pace = state.index_pace;
+  const std::int64_t now = now_us();
+  const std::int64_t since = pace.busy_since_us.load(std::memory_order_relaxed);
+  if (rows > 0 && since != 0 && more) {
+    const double measured =
+        static_cast<double>(rows) * 1e6 / static_cast<double>(std::max<std::int64_t>(now - since, 1));
+    const auto old = static_cast<double>(pace.rate.load(std::memory_order_relaxed));
+    const double smooth = old == 0 || measured < old ? measured : old + (measured - old) / 8;
+    pace.rate.store(static_cast<std::uint64_t>(smooth) + 1, std::memory_order_relaxed);
+    pace.batch_rows.store(rows, std::memory_order_relaxed);
   }
-  if (points > 0 || !more) mutator.busy_since = more ? now : Clock::time_point();
+  if (rows > 0 || !more) pace.busy_since_us.store(more ? now : 0, std::memory_order_relaxed);
 }
 
 Result<bool> step(CollectionState& state, Job forced = Job::none) HF_EXCLUDES(state.graph_mutex) {
@@ -132,14 +139,17 @@ Result<bool> step(CollectionState& state, Job forced = Job::none) HF_EXCLUDES(st
   const Pin view(state.store.pins());
   const Job job = forced == Job::none ? next_job(state, *view) : forced;
   if (job == Job::none) {
-    measure_rate(state, Clock::now(), 0, false);
+    measure_pace(state, 0, false);
     return false;
   }
-  if (job == Job::index && state.mutator.busy_since == Clock::time_point()) state.mutator.busy_since = Clock::now();
+  if (job == Job::index && state.index_pace.busy_since_us.load(std::memory_order_relaxed) == 0) {
+    state.index_pace.busy_since_us.store(now_us(), std::memory_order_relaxed);
+  }
   HF_TRY(do_job(state, *view, job));
-  const std::uint64_t points = state.mutator.pending ? state.mutator.pending->added.size() : 0;
+  const bool indexed = job == Job::index && state.mutator.pending;
+  const Arrival begin = indexed ? state.mutator.pending->growing_begin : view->growing_begin;
   if (state.mutator.pending) publish_pending(state);
-  measure_rate(state, Clock::now(), points, view->growing_begin + points < view->growing_end);
+  measure_pace(state, begin - view->growing_begin, begin < view->growing_end);
   return true;
 }
 
