@@ -114,7 +114,7 @@ std::int64_t now_us() {
 }
 
 /// Whatever else the graph mutator does in between counts as well. A slower pace is believed at once, a faster one in
-/// the course of some batches.
+/// the course of some batches. A batch that takes all there is tells how fast points come, not how fast the graph is.
 void measure_pace(CollectionState& state, std::uint64_t rows, bool more) HF_REQUIRES(state.graph_mutex) {
   CollectionState::IndexPace& pace = state.index_pace;
   const std::int64_t now = now_us();
