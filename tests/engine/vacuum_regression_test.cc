@@ -142,7 +142,7 @@ TEST_F(OneCollection, writers_are_paced_by_rows_not_by_points) {
   constexpr std::uint32_t kValues = 64;
   const auto state = open(kDim, true);
   HF_ASSERT_OK(engine::write(*state, values_batch(1, 2'048, kDim), {.bulk = true}));
-  state->index_rate.store(100);
+  state->index_pace.rate.store(100);
   const auto now_us = [] {
     return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
         .count();
