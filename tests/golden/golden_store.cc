@@ -42,6 +42,21 @@ Status fill(Collection& collection, bool uuids) {
   HF_TRY(put(10, 15, 5'000));  // updates
   HF_TRY(put(41, 61, 0));
   HF_TRY(collection.wait_until_indexed());
+  // Since version 2: points with several vectors, a vacuum, and rows that are used again.
+  WriteBatch several;
+  for (std::uint64_t n = 200; n < 206; ++n) {
+    std::vector<float> vectors;
+    const auto values = static_cast<std::uint32_t>(n % 3 + 1);
+    for (std::uint32_t value = 0; value < values; ++value) {
+      const std::vector<float> one = vector_of(n * 100 + value);
+      vectors.insert(vectors.end(), one.begin(), one.end());
+    }
+    several.upsert_values(id(n), vectors, values, payload_of(n));
+  }
+  HF_TRY(collection.write(several).status());
+  HF_TRY(collection.wait_until_indexed());
+  HF_TRY(collection.vacuum());
+  HF_TRY(collection.erase(id(201)).status());
   HF_TRY(put(61, 65, 0));  // in the image, but not in its graph
   HF_TRY(collection.checkpoint());
   // The tail: only the log has it.

@@ -75,7 +75,7 @@ TEST_P(GoldenStore, IsWholeAndTakesWrites) {
             database->collection("numbers")->snapshot().size());
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, GoldenStore, ::testing::Values("v1"),
+INSTANTIATE_TEST_SUITE_P(Formats, GoldenStore, ::testing::Values("v1", "v2"),
                          [](const auto& format) { return format.param; });
 
 }  // namespace
