@@ -60,23 +60,6 @@ Vector real_numbers(std::uint64_t seed, std::uint32_t dimension) {
   return vector;
 }
 
-double true_distance(Metric metric, std::span<const float> a, std::span<const float> b) {
-  double dot = 0, aa = 0, bb = 0, squared = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double x = a[i], y = b[i];
-    dot += x * y;
-    aa += x * x;
-    bb += y * y;
-    squared += (x - y) * (x - y);
-  }
-  switch (metric) {
-    case Metric::l2: return squared;
-    case Metric::inner_product: return -dot;
-    case Metric::cosine: return 1 - dot / std::sqrt(aa * bb);
-  }
-  return 0;
-}
-
 bool nearly(double a, double b) { return std::abs(a - b) <= 2e-6 + 2e-6 * std::abs(b); }
 
 Store::Store() {

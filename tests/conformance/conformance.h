@@ -19,6 +19,7 @@
 #include "engine/options.h"
 #include "holdfast/holdfast.hpp"
 #include "support/temp_dir.h"
+#include "support/true_distance.h"
 
 namespace holdfast::testing {
 
@@ -58,8 +59,7 @@ using Vector = std::vector<float>;
 [[nodiscard]] Vector whole_numbers(std::uint64_t seed, std::uint32_t dimension);
 /// Vectors with real components in [-1, 1).
 [[nodiscard]] Vector real_numbers(std::uint64_t seed, std::uint32_t dimension);
-/// In double precision, as the metric is defined.
-[[nodiscard]] double true_distance(Metric metric, std::span<const float> a, std::span<const float> b);
+/// Equal up to the rounding of single precision.
 [[nodiscard]] bool nearly(double a, double b);
 
 struct Neighbor {

@@ -6,29 +6,13 @@
 #include "base/random.h"
 #include "base/try.h"
 #include "engine/verify.h"
+#include "support/true_distance.h"
 #include "support/workload.h"
 
 namespace holdfast::testing {
 namespace {
 
 Status wrong(std::string what) { return {StatusCode::internal, std::move(what)}; }
-
-double true_distance(Metric metric, std::span<const float> a, std::span<const float> b) {
-  double dot = 0, aa = 0, bb = 0, squared = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double x = a[i], y = b[i];
-    dot += x * y;
-    aa += x * x;
-    bb += y * y;
-    squared += (x - y) * (x - y);
-  }
-  switch (metric) {
-    case Metric::l2: return squared;
-    case Metric::inner_product: return -dot;
-    case Metric::cosine: return 1 - dot / std::sqrt(aa * bb);
-  }
-  return 0;
-}
 
 /// From the nearest of the point's vectors.
 double best_distance(Metric metric, const ModelPoint& point, std::span<const float> query) {
