@@ -37,10 +37,18 @@ struct VerifyReport {
   [[nodiscard]] bool damaged() const noexcept;
 };
 
+/// How much verify() reads.
+enum class VerifyLevel : std::uint8_t {
+  fast = 0,  ///< what an open reads: manifests, ids, stamps, lists and their invariants, headers and page tables of the
+             ///< rest, the log behind the checkpoint
+  full = 1,  ///< every byte
+};
+
 struct VerifyOptions {
-  std::string collection;  ///< only this one; empty: all
+  std::string collection = {};  ///< only this one; empty: all
+  VerifyLevel level = VerifyLevel::full;
   /// Called now and then with bytes done and bytes in all; may be empty.
-  std::function<void(std::uint64_t done, std::uint64_t total)> progress;
+  std::function<void(std::uint64_t done, std::uint64_t total)> progress = {};
 };
 
 /// Reads every file of the store: checksums of each page and frame, the log's chain, and the invariants of ids,

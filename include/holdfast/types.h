@@ -125,6 +125,11 @@ struct OpenOptions {
   std::uint64_t snapshot_bytes_max = std::uint64_t{1} << 30;
   /// A snapshot older than this expires. 0: no limit.
   std::chrono::milliseconds snapshot_age_max{0};
+  /// The scrubber reads every page of the newest checkpoint in the background, at this many bytes per second at most,
+  /// to find damage before a reader does. 0: off.
+  std::uint64_t scrub_bytes_per_second = std::uint64_t{8} << 20;
+  /// From the end of one pass of the scrubber to the beginning of the next.
+  std::chrono::seconds scrub_interval{24 * 60 * 60};
 };
 
 struct WriteOptions {
@@ -305,6 +310,11 @@ struct CollectionStats {
   std::uint64_t writes = 0;             ///< batches acknowledged since open
   std::uint64_t groups = 0;             ///< log writes since open
   std::uint64_t syncs = 0;              ///< fdatasync calls on the log since open
+  std::uint64_t scrubbed_bytes = 0;     ///< read and checked by the scrubber since open
+  std::uint64_t scrub_passes = 0;       ///< passes over everything that it has finished since open
+  std::uint64_t damaged_pages = 0;      ///< pages of the checkpoint found damaged since open, by anybody
+  std::string damage;                   ///< the first of them, with file and offset; empty if there is none
+  std::string checkpoint_error;         ///< why the last checkpoint failed; empty if it did not
   std::string write_error;              ///< why the collection is read-only; empty if it is not
 };
 
