@@ -147,10 +147,10 @@ class Target {
 
   Status make_and_lock() {
     HF_ASSIGN(const bool there, fs_.exists(path_));
-    if (!there) {
-      HF_TRY(fs_.create_directory(path_));
-      HF_TRY(fs_.sync_directory(os::parent(path_)));
-    }
+    if (!there) HF_TRY(fs_.create_directory(path_));
+    // Also if it is there: an earlier attempt may have been killed before this sync, and a backup must not be
+    // acknowledged in a directory that a power loss takes away.
+    HF_TRY(fs_.sync_directory(os::parent(path_)));
     HF_ASSIGN(lock_, fs_.lock(os::join(path_, storage::kLockFile)));
     return {};
   }

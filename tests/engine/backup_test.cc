@@ -164,6 +164,22 @@ TEST_F(BackupTest, ACrashInTheFirstBackupLeavesNothingThatOpens) {
   }
 }
 
+// A backup that was killed between making the target and syncing its parent left a directory that only the page cache
+// knew; the next backup found it there, and what it acknowledged was gone with the power.
+TEST_F(BackupTest, ATargetThatAKilledBackupMadeOutlivesPowerLossAfterTheNextOne) {
+  make_two_ages();
+  std::vector<std::unique_ptr<SimFileSystem>> moments;
+  fs_.on_call([&](const CallInfo&) { moments.push_back(fs_.clone()); });
+  HF_ASSERT_OK(backup_store(fs_, "/store", "/first", {}));
+  fs_.on_call(nullptr);
+  for (std::size_t call = 0; call < moments.size(); ++call) {
+    SCOPED_TRACE("call " + std::to_string(call));
+    const auto killed = moments[call]->kill_process();
+    HF_ASSERT_OK(backup_store(*killed, "/store", "/first", {}));
+    ASSERT_TRUE(holds_all(open_at(*killed->crash(CrashPolicy::lose_all()), "/first"), newer_));
+  }
+}
+
 TEST_F(BackupTest, AFailureOfAnyCallLeavesTheOldBackupOrTheNewOne) {
   make_two_ages();
   const auto measured = fs_.clone();
