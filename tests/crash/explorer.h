@@ -1,72 +1,96 @@
-// The crash explorer: runs a workload on the simulated disk, stops before every call, makes the disks that a crash at
-// that moment may leave, opens the store on each and asks the oracle (support/oracle.h).
+// The crash explorer: runs a workload on the simulated disk, stops before every call and after the last one, makes the
+// disks that a crash at that moment may leave, opens the store on each and asks the oracle (support/oracle.h).
 //
-// A state counts as explored if the store was opened on it. A disk that is equal, byte for byte and name for name, to
-// one that was opened for the same step of the same workload is produced, but not opened again.
+// A state counts as explored if the store was opened on it. A disk that no process could tell from one that was opened
+// for the same step of the same workload is produced, but not opened again.
+//
+// Crashes during recovery (RecoveryPlan). Some explored states are roots. From a root the explorer goes on level by
+// level: it opens each state of a level, crashes before every call of that open, and the new disks are the next level.
+// What is found there must be what the root's own recovery found ("a crash during recovery is like one crash"): for a
+// root that lost its power, that very version; for one that was killed, what either loss allows. A state that was
+// reached before, of the same moment and with the same promise, on this level or a higher one, is not gone into again.
+// In an exhaustive plan, all recoveries of one moment draw the same random numbers (salts), so that recoveries that do
+// the same pass through the same disks, and a crash at a disk that was passed before is not repeated; blocks of other
+// files never show up there, since with equal salts they would be taken for the log's own, which cannot happen to real
+// salts.
 #pragma once
 
 #include <cstdint>
-#include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
-#include "base/random.h"
+#include "crash/crash_choices.h"
 #include "support/oracle.h"
 #include "support/store_driver.h"
 #include "support/workload.h"
 
 namespace holdfast::testing {
 
+struct RecoveryPlan {
+  std::uint32_t one_in = 0;  ///< of so many explored states one, drawn by seed, is a root; 0: none
+  std::uint32_t depth = 1;   ///< how many crashes during recovery follow each other
+  /// Every call of every open on every level x {killed, all lost, all kept, each unsynced operation lost alone, kept
+  /// alone}. Else: every call on the first level, one call in four below it, four drawn crashes at each.
+  bool exhaustive = false;
+};
+
 struct ExplorerOptions {
-  WorkloadShape shape;
-  std::uint32_t random_states_per_call = 8;  ///< besides the fixed ones
-  /// Of the states that a call may leave, so many per cent are explored, chosen by the seed. All calls are visited.
-  std::uint32_t sample_percent = 100;
-  /// Of this many explored states one is also crashed at every call of its recovery; 0: none.
-  std::uint32_t recovery_sample = 0;
-  std::uint32_t recovery_depth = 1;  ///< how many crashes during recovery follow each other
+  WorkloadShape shape = {};
+  CrashChoice choice = {};
+  /// Of the states that a call may leave, so many in ten thousand are explored, drawn by the seed. All calls are
+  /// visited.
+  std::uint32_t sample = 10'000;
+  RecoveryPlan recovery = {};
 };
 
 class Explorer {
  public:
   explicit Explorer(const ExplorerOptions& options) : options_(options) {}
 
-  /// One workload, from its first call to its last. Stops early once five failures were found.
+  /// One random workload, from its first call to its last. Stops early once five failures were found.
   void explore(std::uint64_t seed);
-  void explore(const std::vector<Step>& steps, std::uint64_t seed);
+  /// `before` is run, not explored; then the crashes come. With no step in `before`, opening is explored, too.
+  void explore(const std::vector<Step>& before, const std::vector<Step>& steps, const std::string& name,
+               std::uint64_t seed);
 
-  [[nodiscard]] std::uint64_t explored() const noexcept { return explored_; }
-  [[nodiscard]] std::uint64_t produced() const noexcept { return produced_; }
-  [[nodiscard]] std::uint64_t in_recovery() const noexcept { return in_recovery_; }
-  [[nodiscard]] std::uint64_t workloads() const noexcept { return workloads_; }
-  [[nodiscard]] std::uint64_t calls() const noexcept { return calls_; }
+  struct Figures {
+    std::uint64_t explored = 0;     ///< distinct states on which the store was opened and questioned
+    std::uint64_t produced = 0;     ///< states, repetitions included
+    std::uint64_t in_recovery = 0;  ///< of the explored ones, those left by a crash during recovery
+    std::uint64_t roots = 0;        ///< states whose recoveries were crashed
+    std::uint64_t workloads = 0;
+    std::uint64_t calls = 0;  ///< at which the workloads were stopped
+  };
+  [[nodiscard]] const Figures& figures() const noexcept { return figures_; }
   /// What the oracle objected to, with everything that reproduces it.
   [[nodiscard]] const std::vector<std::string>& failures() const noexcept { return failures_; }
 
  private:
-  struct Crash {
-    bool kill = false;
-    CrashPolicy policy;
-    std::uint64_t seed = 0;
-    [[nodiscard]] std::string to_string() const;
+  /// A state below a root, whose recovery is to be crashed.
+  struct Found {
+    std::unique_ptr<SimFileSystem> disk;
+    Loss loss = Loss::power;  ///< the worst so far
+    std::string where;
   };
-  [[nodiscard]] std::vector<Crash> crashes_of(const SimFileSystem& disk);
   [[nodiscard]] bool done() const noexcept { return failures_.size() >= 5; }
-  void at_call(const SimFileSystem& disk, const Model& model, const std::string& where);
-  void check(const SimFileSystem& found, const Model& model, Loss loss, const std::string& where, std::uint64_t seed);
-  void crash_recovery(const SimFileSystem& found, const Model& model, Loss loss, const std::string& where,
-                      std::uint32_t depth);
+  void at_call(const SimFileSystem& disk, const StoreDriver& driver, const std::string& where);
+  /// Questions the state if it is new. Returns whether its recovery is still to be crashed if it was reached at this
+  /// depth: false if it was reached before, at this depth or a smaller one.
+  bool check(const SimFileSystem& found, const Expectation& expected, std::uint32_t depth, const std::string& where);
+  /// Whether something is met for the first time, or for the first time at this depth or a smaller one. `is_new` (may
+  /// be null) tells which.
+  bool meet(std::uint64_t what, std::uint32_t depth, bool* is_new);
+  void crash_recovery(Found root, const Model& model, const BackupModel& backup);
+  [[nodiscard]] std::vector<Found> crash_open(const Found& found, const Expectation& expected, std::uint32_t depth);
 
   const ExplorerOptions options_;
   SeededRandom random_{1};
-  std::uint64_t step_ = 0;
-  std::uint64_t explored_ = 0, produced_ = 0, in_recovery_ = 0, workloads_ = 0, calls_ = 0;
-  std::set<std::uint64_t> seen_;  // of this workload
+  std::uint64_t moment_ = 0;  // of the workload: equal disks at different moments must hold different things
+  Figures figures_;
+  std::unordered_map<std::uint64_t, std::uint32_t> seen_;  // of this workload: the smallest depth
   std::vector<std::string> failures_;
 };
-
-/// Everything that a process which opens this disk can see.
-[[nodiscard]] std::uint64_t fingerprint(const SimFileSystem& disk);
 
 /// A number from the environment, or the default.
 [[nodiscard]] std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise);

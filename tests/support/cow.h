@@ -18,6 +18,10 @@ class Cow {
  public:
   Cow() noexcept = default;  ///< null
   explicit Cow(T value) : block_(new Block{{1}, std::move(value)}) {}
+  /// Made in place.
+  template <class... Arguments>
+  explicit Cow(std::in_place_t, Arguments&&... arguments)
+      : block_(new Block{{1}, T(std::forward<Arguments>(arguments)...)}) {}
   Cow(const Cow& other) noexcept : block_(other.block_) {
     if (block_ != nullptr) block_->owners.fetch_add(1, std::memory_order_relaxed);
   }

@@ -51,6 +51,8 @@ class ModelCollection {
 
   /// What readers see.
   [[nodiscard]] const VersionRef& current() const noexcept { return current_; }
+  /// Whether readers and crashes agree on what there is: no operation has failed half-way since the last that did not.
+  [[nodiscard]] bool certain() const noexcept { return unknown_.empty(); }
   /// What may be found after a crash now.
   [[nodiscard]] std::vector<VersionRef> possible(Loss loss) const;
 
@@ -77,5 +79,13 @@ class ModelCollection {
 
 /// By name of collection.
 using Model = std::map<std::string, ModelCollection, std::less<>>;
+
+/// What the target of backups may hold. A backup is whole or absent collection by collection (engine/backup.cc, B5).
+struct BackupModel {
+  bool begun = false;      ///< somebody tried to make one; before that there is nothing to ask
+  bool in_flight = false;  ///< somebody is at it
+  bool made = false;       ///< one was acknowledged; before that the target may also be refused as no store
+  Model content;
+};
 
 }  // namespace holdfast::testing

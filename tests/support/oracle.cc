@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/random.h"
 #include "base/try.h"
 #include "engine/verify.h"
+#include "support/backup_oracle.h"
 #include "support/true_distance.h"
 #include "support/workload.h"
 
@@ -26,44 +28,68 @@ double best_distance(Metric metric, const ModelPoint& point, std::span<const flo
 
 bool close_to(double a, double b) { return std::abs(a - b) <= 1e-4 + 1e-5 * std::abs(b); }
 
-/// The hits are points of the model at their true distance, nearest first, none twice.
-std::string check_hits(const Hits& hits, const ModelVersion& expected, std::span<const float> query) {
-  std::map<PointId, float> seen;
-  for (std::size_t i = 0; i < hits.size(); ++i) {
-    const Hit& hit = hits[i];
-    const std::string name = "hit " + hit.id.to_string();
-    const auto point = expected.points.find(hit.id);
-    if (point == expected.points.end()) return name + " is a ghost";
-    if (!seen.emplace(hit.id, hit.distance).second) return name + " comes twice";
-    if (!close_to(hit.distance, best_distance(expected.config.metric, point->second, query))) {
-      return name + " has distance " + std::to_string(hit.distance);
+/// The true answers to one query, for all searches that ask it.
+class Truth {
+ public:
+  Truth(const ModelVersion& expected, std::span<const float> query) : query_(query) {
+    points_.reserve(expected.points.size());
+    for (const auto& [id, point] : expected.points) {
+      points_.push_back({id, &point, best_distance(expected.config.metric, point, query), false});
+      distances_.push_back(points_.back().distance);
     }
-    if (hit.value >= point->second.values) return name + " has no value " + std::to_string(hit.value);
-    if (hit.payload != point->second.payload) return name + " has another payload";
-    if (i > 0 && hit.distance < hits[i - 1].distance) return name + " is out of order";
+    std::sort(distances_.begin(), distances_.end());
   }
-  return "";
-}
 
-std::string check_search(const Collection& collection, const ModelVersion& expected, std::span<const float> query,
-                         const SearchOptions& options) {
-  const auto hits = collection.search(query, options);
-  if (!hits.ok()) return "search: " + hits.status().to_string();
-  if (std::string problem = check_hits(*hits, expected, query); !problem.empty()) return problem;
-  const std::size_t wanted = std::min<std::size_t>(options.k, expected.points.size());
-  if (hits->size() != wanted) {
-    return "search found " + std::to_string(hits->size()) + " of " + std::to_string(wanted) + " points";
+  std::string check(const Collection& collection, const SearchOptions& options) {
+    const auto hits = collection.search(query_, options);
+    if (!hits.ok()) return "search: " + hits.status().to_string();
+    if (std::string problem = check_hits(*hits); !problem.empty()) return problem;
+    const std::size_t wanted = std::min<std::size_t>(options.k, points_.size());
+    if (hits->size() != wanted) {
+      return "search found " + std::to_string(hits->size()) + " of " + std::to_string(wanted) + " points";
+    }
+    for (std::size_t i = 0; i < wanted; ++i) {
+      if (!close_to((*hits)[i].distance, distances_[i])) {
+        return "search missed the neighbor number " + std::to_string(i);
+      }
+    }
+    return "";
   }
-  std::vector<double> distances;
-  for (const auto& [id, point] : expected.points) {
-    distances.push_back(best_distance(expected.config.metric, point, query));
+
+ private:
+  struct Known {
+    PointId id;
+    const ModelPoint* point;
+    double distance;
+    bool met;
+  };
+
+  /// The hits are points of the model at their true distance, nearest first, none twice.
+  std::string check_hits(const Hits& hits) {
+    for (Known& known : points_) known.met = false;
+    for (std::size_t i = 0; i < hits.size(); ++i) {
+      const bool in_order = i == 0 || !(hits[i].distance < hits[i - 1].distance);
+      if (const char* problem = check_hit(hits[i], in_order); *problem != 0) {
+        return "hit " + hits[i].id.to_string() + " at " + std::to_string(hits[i].distance) + problem;
+      }
+    }
+    return "";
   }
-  std::sort(distances.begin(), distances.end());
-  for (std::size_t i = 0; i < wanted; ++i) {
-    if (!close_to((*hits)[i].distance, distances[i])) return "search missed the neighbor number " + std::to_string(i);
+  const char* check_hit(const Hit& hit, bool in_order) {
+    const auto known = std::lower_bound(points_.begin(), points_.end(), hit.id,
+                                        [](const Known& point, PointId id) { return point.id < id; });
+    if (known == points_.end() || !(known->id == hit.id)) return " is a ghost";
+    if (std::exchange(known->met, true)) return " comes twice";
+    if (!close_to(hit.distance, known->distance)) return " has another distance";
+    if (hit.value >= known->point->values) return " has no such value";
+    if (hit.payload != known->point->payload) return " has another payload";
+    return in_order ? "" : " is out of order";
   }
-  return "";
-}
+
+  const std::span<const float> query_;
+  std::vector<Known> points_;  // by id
+  std::vector<double> distances_;
+};
 
 std::string with_context(const std::string& context, const std::string& problem) {
   return problem.empty() ? "" : context + ": " + problem;
@@ -182,20 +208,19 @@ std::string check_searches(const Collection& collection, const ModelVersion& exp
   SeededRandom random(seed);
   const auto all = static_cast<std::uint32_t>(expected.points.size() + 10);
   const std::vector<float> query = random_vector(random, expected.config.dimension);
+  Truth truth(expected, query);
   const auto exact = [&](std::uint32_t k) {
-    return check_search(collection, expected, query, {.k = k, .ef = 0, .with_payload = true, .exact = true});
+    return truth.check(collection, {.k = k, .ef = 0, .with_payload = true, .exact = true});
   };
   if (auto problem = exact(all); !problem.empty()) return with_context("exact", problem);
   if (auto problem = exact(3); !problem.empty()) return with_context("exact, k = 3", problem);
   const SearchOptions by_graph{.k = all, .ef = 200, .with_payload = true, .exact = false};
-  if (auto problem = check_search(collection, expected, query, by_graph); !problem.empty()) {
-    return with_context("graph", problem);
-  }
+  if (auto problem = truth.check(collection, by_graph); !problem.empty()) return with_context("graph", problem);
   // Ghosts: whoever was deleted or replaced is asked for where it was last.
   for (const auto& [id, vectors] : expected.former) {
-    const auto where = std::span(vectors).first(expected.config.dimension);
+    Truth there(expected, std::span(vectors).first(expected.config.dimension));
     for (const SearchOptions& options : {by_graph, SearchOptions{.k = all, .with_payload = true, .exact = true}}) {
-      if (auto problem = check_search(collection, expected, where, options); !problem.empty()) {
+      if (auto problem = there.check(collection, options); !problem.empty()) {
         return with_context("former vector of id " + id.to_string() + (options.exact ? ", exact" : ", graph"), problem);
       }
     }
@@ -203,9 +228,9 @@ std::string check_searches(const Collection& collection, const ModelVersion& exp
   if (expected.points.empty()) return "";
   // A point is found with its own vector (another point may have the same one).
   const auto own = std::next(expected.points.begin(), static_cast<long>(random.below(expected.points.size())));
-  return with_context(
-      "own vector of id " + own->first.to_string(),
-      check_search(collection, expected, std::span(own->second.vector).first(expected.config.dimension), by_graph));
+  Truth around(expected, std::span(own->second.vector).first(expected.config.dimension));
+  const std::string problem = around.check(collection, by_graph);
+  return problem.empty() ? "" : with_context("own vector of id " + own->first.to_string(), problem);
 }
 
 std::string check_current(const Database& database, const Model& model) {
@@ -247,22 +272,34 @@ std::string settle(const Database& database, Model& model, Loss loss) {
   return "";
 }
 
-std::string check_crash_state(SimFileSystem& disk, const Model& model, Loss loss, const engine::EngineOptions& given,
+std::string check_crash_state(SimFileSystem& disk, const Expectation& expected, const engine::EngineOptions& given,
                               std::uint64_t seed) {
   engine::EngineOptions options = given;
   options.fs = &disk;
   options.open.durability = Durability::sync;
   options.open.checkpoint_on_close = mix64(seed) % 4 == 0;
-  Model found = model;
+  Model found = expected.model;
+  const bool backups =
+      expected.backup != nullptr && expected.backup->begun && (expected.backup->in_flight || mix64(seed + 3) % 4 == 0);
+  if (backups) {
+    if (auto problem = check_backup_state(disk, *expected.backup, expected.loss, seed); !problem.empty())
+      return problem;
+  }
+  BackupModel next_backup{true, false, true, {}};
   std::unique_ptr<SimFileSystem> later;
   {
     auto database = Database::open_with(kStorePath, options);
     if (!database.ok()) return "open: " + database.status().to_string();
-    if (auto problem = settle(*database, found, loss); !problem.empty()) return problem;
+    if (auto problem = settle(*database, found, expected.loss); !problem.empty()) return problem;
+    if (expected.settled != nullptr) *expected.settled = found;
     if (auto problem = check_current(*database, found); !problem.empty()) return problem;
     if (auto problem = write_probe(*database, found); !problem.empty()) return problem;
     if (mix64(seed + 1) % 2 == 0) {
       if (auto problem = reuse_rows(*database, found, seed); !problem.empty()) return problem;
+    }
+    if (backups) {
+      if (auto problem = make_next_backup(disk); !problem.empty()) return problem;
+      next_backup.content = found;
     }
     switch (mix64(seed) % 4) {
       case 0:
@@ -274,6 +311,11 @@ std::string check_crash_state(SimFileSystem& disk, const Model& model, Loss loss
     }
   }
   options.fs = later.get();
+  if (backups) {
+    if (auto problem = check_backup_state(*later, next_backup, Loss::power, mix64(seed)); !problem.empty()) {
+      return with_context("after the second loss", problem);
+    }
+  }
   if (mix64(seed + 2) % 8 == 0) {
     if (auto problem = check_by_verify(*later); !problem.empty()) return problem;
   }

@@ -26,6 +26,14 @@ namespace holdfast::testing {
 /// Finds which possible version each collection has and settles the model on it. Returns what is wrong, or nothing.
 [[nodiscard]] std::string settle(const Database& database, Model& model, Loss loss);
 
+/// What a crash may have left.
+struct Expectation {
+  const Model& model;
+  Loss loss = Loss::power;
+  const BackupModel* backup = nullptr;  ///< null: nobody made one
+  Model* settled = nullptr;             ///< if wanted: the model, settled on what the first open found
+};
+
 /// Opens what a crash left, and asks for everything that was promised:
 ///  1. it opens, without damage, quarantine or fallback;
 ///  2. every collection holds one of its possible versions, exactly;
@@ -33,13 +41,21 @@ namespace holdfast::testing {
 ///  4. it takes a write, and after one more loss (drawn by the seed: of power, of the process, or a clean close) it
 ///     opens again with the same content and that write;
 ///  5. (for one state in two, by seed) dead rows are vacuumed and used again between 4's write and its loss;
-///  6. (one in eight) `verify` finds no damage after that loss, and no graph node that nothing reaches.
+///  6. if a backup was under way (or was made: one in four; support/backup_oracle.h): its target holds what it may;
+///     the next backup succeeds between 4's write and its loss, and holds the store of that instant after it;
+///  7. (one in eight) `verify` finds no damage after that loss, and no graph node that nothing reaches.
 /// `disk` is used up. Returns what is wrong, or nothing.
-[[nodiscard]] std::string check_crash_state(SimFileSystem& disk, const Model& model, Loss loss,
+[[nodiscard]] std::string check_crash_state(SimFileSystem& disk, const Expectation& expected,
                                             const engine::EngineOptions& options, std::uint64_t seed);
+[[nodiscard]] inline std::string check_crash_state(SimFileSystem& disk, const Model& model, Loss loss,
+                                                   const engine::EngineOptions& options, std::uint64_t seed) {
+  return check_crash_state(disk, {model, loss}, options, seed);
+}
 
 /// Options of a small deterministic store on `disk`.
 [[nodiscard]] engine::EngineOptions small_store(os::FileSystem& disk);
 inline constexpr const char* kStorePath = "/store";
+inline constexpr const char* kBackupPath = "/backup";
+inline constexpr const char* kRestorePath = "/restored";
 
 }  // namespace holdfast::testing

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/checksum.h"
+#include "base/random.h"
+
 namespace holdfast::testing {
 namespace {
 
@@ -12,7 +15,21 @@ const Page& zero_page() {
 }
 
 bool all_zero(ByteSpan bytes) {
-  return bytes.size() <= kPageSize && std::memcmp(bytes.data(), zero_page().data(), bytes.size()) == 0;
+  return bytes.size() <= kPageSize && std::memcmp(bytes.data(), zero_page().bytes.data(), bytes.size()) == 0;
+}
+
+auto& edit_bytes(PageRef& ref) {
+  Page& page = ref.edit();
+  page.digest.store(0, std::memory_order_relaxed);
+  return page.bytes;
+}
+
+std::uint64_t digest_of(const Page& page) {
+  std::uint64_t digest = page.digest.load(std::memory_order_relaxed);
+  if (digest != 0) return digest;
+  digest = checksum64(page.bytes) | 1;
+  page.digest.store(digest, std::memory_order_relaxed);
+  return digest;
 }
 
 }  // namespace
@@ -24,7 +41,7 @@ std::size_t SimContent::read(std::uint64_t offset, std::span<std::byte> out) con
     const std::size_t begin = (offset + done) % kPageSize;
     const std::size_t length = std::min<std::size_t>(kPageSize - begin, count - done);
     const PageRef ref = page((offset + done) / kPageSize);
-    std::memcpy(out.data() + done, (ref ? *ref : zero_page()).data() + begin, length);
+    std::memcpy(out.data() + done, (ref ? *ref : zero_page()).bytes.data() + begin, length);
     done += length;
   }
   return count;
@@ -45,7 +62,7 @@ void SimContent::resize(std::uint64_t size) {
   if (size < size_) {
     const std::uint64_t pages = (size + kPageSize - 1) / kPageSize;
     if (size % kPageSize != 0 && page(pages - 1)) {
-      Page& last = slot(pages - 1).edit();
+      auto& last = edit_bytes(slot(pages - 1));
       std::fill(last.begin() + static_cast<std::ptrdiff_t>(size % kPageSize), last.end(), std::byte{0});
     }
     nodes_.resize((pages + kPagesPerNode - 1) / kPagesPerNode);
@@ -73,7 +90,7 @@ void SimContent::copy_range(std::uint64_t first_page, std::span<const PageRef> p
     if (length == kPageSize) {
       if (source || page(number)) slot(number) = source;
     } else {
-      write_in_page(number, from, ByteSpan(source ? *source : zero_page()).subspan(from, length));
+      write_in_page(number, from, ByteSpan((source ? *source : zero_page()).bytes).subspan(from, length));
     }
     begin += length;
   }
@@ -83,6 +100,23 @@ Bytes SimContent::whole() const {
   Bytes bytes(size_);
   read(0, bytes);
   return bytes;
+}
+
+std::uint64_t SimContent::digest(const PageRef& page) { return digest_of(page ? *page : zero_page()); }
+
+std::uint64_t SimContent::digest() const {
+  static const std::uint64_t zeros = digest_of(zero_page());
+  std::uint64_t digest = mix64(size_);
+  for (std::uint64_t node = 0; node < nodes_.size(); ++node) {
+    if (!nodes_[node]) continue;
+    for (std::uint64_t i = 0; i < kPagesPerNode; ++i) {
+      const PageRef& ref = (*nodes_[node])[i];
+      if (!ref) continue;
+      const std::uint64_t bytes = digest_of(*ref);
+      if (bytes != zeros) digest += mix64(bytes ^ mix64(node * kPagesPerNode + i + 1));
+    }
+  }
+  return mix64(digest);
 }
 
 PageRef& SimContent::slot(std::uint64_t number) {
@@ -100,8 +134,12 @@ void SimContent::write_in_page(std::uint64_t number, std::size_t begin, ByteSpan
     ref = PageRef();
     return;
   }
-  if (!ref || bytes.size() == kPageSize) ref = PageRef(Page{});  // a whole page needs nothing of the old one
-  std::memcpy(ref.edit().data() + begin, bytes.data(), bytes.size());
+  if (bytes.size() == kPageSize) {  // needs nothing of the old one
+    ref = PageRef(std::in_place, bytes);
+    return;
+  }
+  if (!ref) ref = PageRef(std::in_place);
+  std::memcpy(edit_bytes(ref).data() + begin, bytes.data(), bytes.size());
 }
 
 }  // namespace holdfast::testing

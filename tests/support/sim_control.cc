@@ -1,5 +1,7 @@
 // The part of SimFileSystem that tests talk to: faults, copies, and tampering. The calls that the store makes are in
 // sim_file_system.cc.
+#include "base/checksum.h"
+#include "base/random.h"
 #include "base/try.h"
 #include "support/sim_core.h"
 #include "support/sim_file_system.h"
@@ -104,6 +106,16 @@ std::uint64_t SimFileSystem::unsynced_effects(CrashPolicy::Unit unit) const {
   return count_effects(core_->disk, unit);
 }
 
+std::uint64_t SimFileSystem::last_write_sectors() const {
+  MutexLock lock(core_->mutex);
+  return count_last_write_sectors(core_->disk);
+}
+
+void SimFileSystem::reseed(std::uint64_t seed) {
+  MutexLock lock(core_->mutex);
+  core_->random = SeededRandom(seed);
+}
+
 // ----------------------------------------------------------------------------------------------- looking, tampering
 
 namespace {
@@ -132,7 +144,44 @@ void collect(const SimDisk& disk, InodeId directory, const std::string& prefix,
   }
 }
 
+std::uint64_t hash_text(std::string_view text, std::uint64_t seed) {
+  return checksum64(std::as_bytes(std::span(text.data(), text.size())), seed);
+}
+
+/// Of everything at and below `id`: each name counts once, with what stands behind it.
+std::uint64_t fingerprint_of(const SimDisk& disk, InodeId id) {
+  if (!disk.is_directory(id)) {
+    const FileInode& file = disk.file(id);
+    std::uint64_t hash = file.cached.digest();
+    if (file.pending.empty() && !file.diverged) return hash;
+    hash = mix64(hash ^ mix64(file.durable.digest()));
+    for (const FileEffect& effect : file.pending) {
+      hash = mix64(hash ^ mix64(effect.begin * 2 + (effect.is_size ? 1 : 0)) ^ mix64(effect.end));
+      for (const PageRef& page : effect.pages) hash = mix64(hash ^ SimContent::digest(page));
+    }
+    return hash;
+  }
+  const DirectoryInode& directory = disk.directory(id);
+  std::uint64_t hash = 0;
+  for (const auto& [name, child] : *directory.cached) {
+    hash = mix64(hash ^ hash_text(name, fingerprint_of(disk, child)));
+  }
+  if (directory.pending.empty() && !directory.diverged) return mix64(hash + 1);
+  for (const auto& [name, child] : *directory.durable) {
+    hash = mix64(hash ^ hash_text(name, disk.is_directory(child) ? 2 : disk.file(child).durable.digest()));
+  }
+  for (const DirectoryEffect& effect : directory.pending) {
+    hash = hash_text(effect.removed, hash_text(effect.added, hash));
+  }
+  return mix64(hash + 2);
+}
+
 }  // namespace
+
+std::uint64_t SimFileSystem::fingerprint() const {
+  MutexLock lock(core_->mutex);
+  return fingerprint_of(core_->disk, kRootInode);
+}
 
 std::vector<SimFileSystem::FileReport> SimFileSystem::files() const {
   MutexLock lock(core_->mutex);

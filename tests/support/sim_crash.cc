@@ -31,15 +31,19 @@ std::vector<std::uint64_t> unsynced_operations(const SimDisk& disk) {
   return {operations.begin(), operations.end()};
 }
 
-std::uint64_t last_write(const SimDisk& disk) {
-  std::uint64_t last = 0;
+const FileEffect* last_write(const SimDisk& disk) {
+  const FileEffect* last = nullptr;
   for (InodeId id = kRootInode; id < disk.end_inode(); ++id) {
     if (!disk.exists(id) || disk.is_directory(id)) continue;
     for (const FileEffect& effect : disk.file(id).pending) {
-      if (!effect.is_size) last = std::max(last, effect.operation);
+      if (!effect.is_size && (last == nullptr || effect.operation > last->operation)) last = &effect;
     }
   }
   return last;
+}
+
+bool has_pending(const SimDisk& disk, InodeId id) {
+  return disk.is_directory(id) ? !disk.directory(id).pending.empty() : !disk.file(id).pending.empty();
 }
 
 /// Which units of one inode survive.
@@ -76,6 +80,7 @@ class Crash {
       } else {
         crash_file(id, common);
       }
+      if (has_pending(before_, id)) ++next_inode_;
     }
     after_.collect_garbage({});
     return std::move(after_);
@@ -100,7 +105,7 @@ class Crash {
       case Kind::random_subset: fate.rule = Fate::Rule::coin; break;
       case Kind::torn_write:
         fate.rule = Fate::Rule::torn;
-        fate.chosen = last_write(before_);
+        if (const FileEffect* last = last_write(before_)) fate.chosen = last->operation;
         break;
       case Kind::size_without_data: fate.rule = Fate::Rule::sizes; break;
       case Kind::keep_all:
@@ -158,9 +163,11 @@ class Crash {
     return kProbabilities[random_.below(std::size(kProbabilities))];
   }
 
-  /// Asked once per unit, in order: units are numbered as they are asked for.
+  /// Asked once per unit, in order: units, and inodes with unsynced effects, are numbered as they are asked for.
   bool survives(const Fate& fate, std::uint64_t operation, bool is_data) {
-    const std::uint64_t number = fate.unit == Unit::operation ? operation : next_unit_;
+    const std::uint64_t number = fate.unit == Unit::operation ? operation
+                                 : fate.unit == Unit::sector  ? next_unit_
+                                                              : next_inode_;
     ++next_unit_;
     switch (fate.rule) {
       case Fate::Rule::none: return false;
@@ -251,9 +258,10 @@ class Crash {
     } else {
       begin = effect.first_sector() * kSectorSize;
       end = effect.end_sector() * kSectorSize;
-      cut = begin + random_.below(effect.end_sector() - effect.first_sector()) * kSectorSize;
+      const std::uint64_t sectors = effect.end_sector() - effect.first_sector();
+      cut = begin + (policy_.n == 0 ? random_.below(sectors) : (policy_.n - 1) / 2 % sectors) * kSectorSize;
     }
-    const bool head = random_.below(2) == 0;
+    const bool head = policy_.n == 0 ? random_.below(2) == 0 : policy_.n % 2 == 0;
     durable.copy_range(effect.first_page(), effect.pages, head ? begin : cut, head ? cut : end);
   }
 
@@ -292,6 +300,7 @@ class Crash {
   const CrashPolicy policy_;
   SeededRandom random_;
   std::uint64_t next_unit_ = 0;
+  std::uint64_t next_inode_ = 0;
 };
 
 }  // namespace
@@ -303,9 +312,13 @@ std::string CrashPolicy::to_string() const {
   constexpr const char* kFills[] = {"zeros", "garbage", "stale"};
   std::string text = kKinds[static_cast<std::size_t>(kind)];
   if (kind == Kind::drop_one || kind == Kind::keep_one) {
-    text += " " + std::to_string(n) + (unit == Unit::operation ? " (operations)" : " (sectors)");
+    constexpr const char* kUnits[] = {" (operations)", " (sectors)", " (inodes)"};
+    text += " " + std::to_string(n) + kUnits[static_cast<std::size_t>(unit)];
   }
-  if (kind == Kind::torn_write) text += boundary == Boundary::sector ? " at a sector" : " at a byte";
+  if (kind == Kind::torn_write) {
+    text += boundary == Boundary::sector ? " at a sector" : " at a byte";
+    if (n != 0) text += " (" + std::to_string((n - 1) / 2) + (n % 2 == 0 ? ", head kept)" : ", tail kept)");
+  }
   if (kind == Kind::size_without_data || kind == Kind::random_subset) {
     text += std::string(" filled with ") + kFills[static_cast<std::size_t>(fill)];
   }
@@ -321,6 +334,10 @@ std::uint64_t count_effects(const SimDisk& disk, CrashPolicy::Unit unit) {
   std::uint64_t count = 0;
   for (InodeId id = kRootInode; id < disk.end_inode(); ++id) {
     if (!disk.exists(id)) continue;
+    if (unit == CrashPolicy::Unit::inode) {
+      count += has_pending(disk, id) ? 1 : 0;
+      continue;
+    }
     if (disk.is_directory(id)) {
       count += disk.directory(id).pending.size();
       continue;
@@ -330,6 +347,11 @@ std::uint64_t count_effects(const SimDisk& disk, CrashPolicy::Unit unit) {
     }
   }
   return count;
+}
+
+std::uint64_t count_last_write_sectors(const SimDisk& disk) {
+  const FileEffect* last = last_write(disk);
+  return last == nullptr ? 0 : last->end_sector() - last->first_sector();
 }
 
 }  // namespace holdfast::testing

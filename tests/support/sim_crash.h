@@ -2,7 +2,7 @@
 //
 // An *operation* is one call (a write with the size it brings, a truncate, a create, a rename over both of its
 // directories, ...). A *unit* is the smallest thing that can get lost: one 512-byte sector of a write, one size
-// change, one directory's part of an operation.
+// change, one directory's part of an operation. An *inode* is everything unsynced of one file or of one directory.
 //
 // What always holds, whatever the policy:
 //  - synced data, sizes and directory entries are there;
@@ -25,13 +25,13 @@ struct CrashPolicy {
     drop_one,           ///< All but number n (by `unit`).
     keep_one,           ///< Only number n.
     random_subset,      ///< Any set of sectors, of sizes, and of directory operations (one by one).
-    torn_write,         ///< The last write is cut, at `boundary`; everything before it survives.
+    torn_write,         ///< The last write is cut, at `boundary` (by `n`, or drawn); everything before it survives.
     size_without_data,  ///< Sizes and directories survive, no written byte does.
     directory_suffix,   ///< Data survives; every directory loses its operations from a random one on.
     directory_subset,   ///< Data survives; every directory loses random operations.
     anything,           ///< Each file and directory draws one of the above for itself.
   };
-  enum class Unit : std::uint8_t { operation, sector };
+  enum class Unit : std::uint8_t { operation, sector, inode };
   enum class Boundary : std::uint8_t { sector, byte };
   /// What bytes appear where a size was kept but the data was not.
   enum class Fill : std::uint8_t {
@@ -59,6 +59,11 @@ struct CrashPolicy {
     return {Kind::random_subset, Unit::sector, Boundary::sector, fill};
   }
   static CrashPolicy torn_write(Boundary boundary) { return {Kind::torn_write, Unit::operation, boundary}; }
+  /// Cut in front of its sector `sector`; the part before the cut arrives (`head`), or the part behind it.
+  /// REQUIRES sector < last_write_sectors().
+  static CrashPolicy torn_at(std::uint64_t sector, bool head) {
+    return {Kind::torn_write, Unit::operation, Boundary::sector, Fill::zeros, 1 + 2 * sector + (head ? 1 : 0)};
+  }
   static CrashPolicy size_without_data(Fill fill = Fill::zeros) {
     return {Kind::size_without_data, Unit::operation, Boundary::sector, fill};
   }
@@ -75,5 +80,7 @@ struct CrashPolicy {
 
 /// How many effects drop_one and keep_one can choose from.
 [[nodiscard]] std::uint64_t count_effects(const SimDisk& disk, CrashPolicy::Unit unit);
+/// Sectors of the last unsynced write: where torn_at can cut. 0: there is none.
+[[nodiscard]] std::uint64_t count_last_write_sectors(const SimDisk& disk);
 
 }  // namespace holdfast::testing

@@ -20,13 +20,16 @@ Status disk_is_full() {
 
 class SimMap final : public os::MappedFile {
  public:
-  SimMap(Bytes copy, os::Mapping mapping) : copy_(std::move(copy)) {
-    bytes_ = copy_;
-    if (mapping == os::Mapping::private_writable) writable_ = copy_;
+  SimMap(const SimContent& content, os::Mapping mapping)
+      : copy_(std::make_unique_for_overwrite<std::byte[]>(content.size())) {
+    const std::span<std::byte> bytes(copy_.get(), content.size());
+    content.read(0, bytes);
+    bytes_ = bytes;
+    if (mapping == os::Mapping::private_writable) writable_ = bytes;
   }
 
  private:
-  Bytes copy_;
+  const std::unique_ptr<std::byte[]> copy_;
 };
 
 }  // namespace
@@ -95,7 +98,7 @@ class SimFileSystem::SimFile final : public os::File {
     const CallInfo info = core_->announce(call_of(CallKind::map, path_));
     MutexLock lock(core_->mutex);
     HF_TRY(core_->judge(info).status);
-    return std::unique_ptr<os::MappedFile>(std::make_unique<SimMap>(core_->disk.file(id_).cached.whole(), mapping));
+    return std::unique_ptr<os::MappedFile>(std::make_unique<SimMap>(core_->disk.file(id_).cached, mapping));
   }
 
  private:

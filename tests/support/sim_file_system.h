@@ -129,6 +129,9 @@ class SimFileSystem final : public os::FileSystem {
   /// What the next process finds after kill -9: the page cache, with its unsynced effects still unsynced.
   [[nodiscard]] std::unique_ptr<SimFileSystem> kill_process() const;
   [[nodiscard]] std::uint64_t unsynced_effects(CrashPolicy::Unit unit = CrashPolicy::Unit::operation) const;
+  [[nodiscard]] std::uint64_t last_write_sectors() const;
+  /// random_u64 goes on as that of a fresh disk with this seed.
+  void reseed(std::uint64_t seed);
 
   // Looking and tampering: not counted, never failing by plan, blind to power.
   struct FileReport {
@@ -142,6 +145,10 @@ class SimFileSystem final : public os::FileSystem {
   /// Everything that the cache can see, in path order, directories before their content.
   [[nodiscard]] std::vector<FileReport> files() const;
   [[nodiscard]] Result<Bytes> read_whole(const std::string& path) const;
+  /// Equal for disks that no process can tell apart now, nor after a crash that does the same to both: names, sizes and
+  /// bytes, cached and durable, and what is unsynced. Costs what was written since the last call for a copy of this
+  /// disk.
+  [[nodiscard]] std::uint64_t fingerprint() const;
   /// Creates or replaces the content; durable at once, name included if its directory is.
   Status write_whole(const std::string& path, ByteSpan bytes);
   /// Flips bits on the disk and in the cache. not_found beyond the end.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "engine/backup.h"
 #include "support/oracle.h"
 
 namespace holdfast::testing {
@@ -30,7 +31,11 @@ Status StoreDriver::open() {
 
 Status StoreDriver::run(const Step& step) {
   Status status;
+  const bool on_collection =
+      step.kind != Step::Kind::create && step.kind != Step::Kind::reopen && step.kind != Step::Kind::backup;
+  if (on_collection && model_[step.collection].current() == nullptr) return on_missing(step);
   switch (step.kind) {
+    case Step::Kind::backup: status = backup_store(); break;
     case Step::Kind::create: status = create(step); break;
     case Step::Kind::drop: status = drop(step); break;
     case Step::Kind::write: status = write(step); break;
@@ -64,9 +69,22 @@ Status StoreDriver::run(const Step& step) {
   return status;
 }
 
+Status StoreDriver::on_missing(const Step& step) {
+  if (!model_[step.collection].certain()) return {};  // an earlier create failed
+  const Status status = step.kind == Step::Kind::drop ? database_->drop_collection(step.collection)
+                                                      : database_->collection(step.collection).status();
+  if (status.code() != StatusCode::not_found) note(step.to_string() + ", which is missing: " + status.to_string());
+  return {};
+}
+
 Status StoreDriver::create(const Step& step) {
   ModelCollection& expected = model_[step.collection];
-  if (expected.current() != nullptr) return {};  // an earlier drop failed
+  if (expected.current() != nullptr) {
+    if (!expected.certain()) return {};  // an earlier drop failed
+    const Status status = database_->create_collection(step.collection, step.config).status();
+    if (status.code() != StatusCode::already_exists) note(step.to_string() + ", which is there: " + status.to_string());
+    return {};
+  }
   expected.begin(empty_version(step.config));
   const auto created = database_->create_collection(step.collection, step.config);
   if (created.ok()) {
@@ -79,7 +97,6 @@ Status StoreDriver::create(const Step& step) {
 
 Status StoreDriver::drop(const Step& step) {
   ModelCollection& expected = model_[step.collection];
-  if (expected.current() == nullptr) return {};  // an earlier create failed
   expected.begin(nullptr);
   Status status = database_->drop_collection(step.collection);
   const std::vector<std::string> names = database_->collections();
@@ -93,7 +110,6 @@ Status StoreDriver::drop(const Step& step) {
 
 Status StoreDriver::write(const Step& step) {
   ModelCollection& expected = model_[step.collection];
-  if (expected.current() == nullptr) return {};
   auto collection = database_->collection(step.collection);
   if (!collection.ok()) return collection.status();
   expected.begin(apply_batch(*expected.current(), step.batch));
@@ -122,6 +138,28 @@ Status StoreDriver::reopen(const Step& step) {
     let_go();
   }
   return open();
+}
+
+Status StoreDriver::backup_store() {
+  backup_.begun = true;
+  backup_.in_flight = true;
+  for (const auto& [name, expected] : model_) backup_.content[name];
+  for (auto& [name, copy] : backup_.content) {
+    const auto source = model_.find(name);
+    copy.begin(source == model_.end() ? nullptr : source->second.current());
+  }
+  const auto report = engine::backup_store(*options_.fs, kStorePath, kBackupPath, {});
+  if (report.ok() && !report->failed.empty()) note("the backup left out " + report->failed.front());
+  for (auto& [name, copy] : backup_.content) {
+    if (report.ok()) {
+      copy.acknowledge(true);
+    } else {
+      copy.leave_unknown();
+    }
+  }
+  backup_.in_flight = false;
+  backup_.made = backup_.made || report.ok();
+  return report.status();
 }
 
 }  // namespace holdfast::testing

@@ -59,6 +59,8 @@ class Generator {
       step.kind = Step::Kind::index;
     } else if (dice < (shape_.churn ? 90 : 88)) {
       step.kind = Step::Kind::vacuum;
+    } else if (shape_.backups && dice < 91) {
+      step.kind = Step::Kind::backup;
     } else if (dice < 94) {
       step.kind = Step::Kind::reopen;
       step.checkpoint_on_close = random_.below(2) == 0;
@@ -127,6 +129,7 @@ std::string Step::to_string() const {
     case Kind::checkpoint: return "checkpoint " + collection;
     case Kind::index: return "index " + collection;
     case Kind::vacuum: return "vacuum " + collection;
+    case Kind::backup: return "backup";
     case Kind::reopen: return checkpoint_on_close ? "reopen with checkpoint" : "reopen";
     case Kind::write: break;
   }

@@ -12,9 +12,9 @@
 namespace holdfast::testing {
 
 struct Step {
-  enum class Kind : std::uint8_t { create, drop, write, flush, checkpoint, index, vacuum, reopen };
+  enum class Kind : std::uint8_t { create, drop, write, flush, checkpoint, index, vacuum, reopen, backup };
   Kind kind = Kind::write;
-  std::string collection;                ///< all but reopen
+  std::string collection;                ///< all but reopen and backup
   CollectionConfig config;               ///< create
   WriteBatch batch;                      ///< write
   std::optional<Durability> durability;  ///< write
@@ -28,7 +28,8 @@ struct WorkloadShape {
   bool weak_durability = false;  ///< writes draw interval and none, too, and flush is called
   /// Many deletes, replacements and vacuums, so that rows die in the graph, leave it, and are used again.
   bool churn = false;
-  bool large = true;  ///< now and then a payload that takes several blocks, or more than one segment
+  bool backups = false;  ///< now and then the store is copied to kBackupPath (oracle.h)
+  bool large = true;     ///< now and then a payload that takes several blocks, or more than one segment
 };
 
 /// The first step creates a collection. Ids come from a small set, so that updates and deletes hit; some
