@@ -1,5 +1,6 @@
 // Holes H25 to H40: recovery. `guard:` names the code without which the test fails.
 #include <cstring>
+#include <set>
 
 #include "engine/record.h"
 #include "holes/hole_fixture.h"
@@ -371,6 +372,108 @@ TEST_F(Holes, H40_ASecondCrashAfterReconciliationLeavesNothingStale) {
       EXPECT_TRUE(hit.id != PointId(id) || hit.distance > 1'000.0F) << "the vector from before the update";
     }
   }
+}
+
+// guard: engine/recovery.cc replay_frame (stages and applies rows; no indexer); engine/search.cc (the growing tier)
+TEST_F(Holes, H43_AReplayBuildsNoGraphAndServesAtOnce) {
+  constexpr std::uint64_t kIndexed = 10, kAll = 300;
+  const auto expect_all_found = [&](std::uint64_t nodes) {
+    const CollectionStats before = collection().stats();
+    EXPECT_EQ(nodes, before.graph_nodes) << "the replay inserted into the graph";
+    EXPECT_EQ(kAll - nodes, before.growing);
+    for (const bool exact : {true, false}) {
+      const auto hits = collection().search(vector_of(kAll, 1), {.k = kAll, .ef = kAll, .exact = exact});
+      ASSERT_TRUE(hits.ok());
+      EXPECT_EQ(kAll, hits->size());
+      EXPECT_EQ(PointId(kAll), hits->front().id);
+    }
+    const CollectionStats after = collection().stats();
+    EXPECT_EQ(before.graph_nodes, after.graph_nodes);
+    EXPECT_EQ(before.graph_epoch, after.graph_epoch) << "a search published a graph";
+  };
+  for (std::uint64_t id = 1; id <= kIndexed; ++id) put(id);
+  index();
+  checkpoint();
+  for (std::uint64_t id = kIndexed + 1; id <= kAll; ++id) put(id);
+  const std::uint64_t epoch = collection().stats().graph_epoch;
+  lose_power();
+  EXPECT_EQ(epoch, collection().stats().graph_epoch) << "the replay published a graph";
+  EXPECT_EQ(kAll - kIndexed, collection().recovery_report().frames_replayed);
+  expect_all_found(kIndexed);
+  lose_power();  // and again: what was replayed was not written into any image meanwhile
+  expect_all_found(kIndexed);
+}
+
+TEST_F(Holes, H43_AReplayOfEverythingServesAtOnce) {
+  for (std::uint64_t id = 1; id <= 100; ++id) put(id);
+  index();  // a graph that no checkpoint holds
+  lose_power();
+  EXPECT_EQ(0u, collection().stats().graph_nodes);
+  EXPECT_EQ(100u, collection().stats().growing);
+  const auto hits = collection().search(vector_of(77, 1), {.k = 100});
+  ASSERT_TRUE(hits.ok());
+  EXPECT_EQ(100u, hits->size());
+  EXPECT_EQ(PointId(77), hits->front().id);
+}
+
+/// The disks that crashes before every call of opening `found` leave, each once.
+std::vector<std::unique_ptr<SimFileSystem>> crash_recovery_of(const SimFileSystem& found,
+                                                              std::set<std::uint64_t>& seen) {
+  std::vector<std::unique_ptr<SimFileSystem>> left;
+  const auto disk = found.clone();
+  disk->reseed(1);  // recoveries that do the same leave the same disk
+  disk->on_call([&](const CallInfo& call) {
+    const auto keep = [&](std::unique_ptr<SimFileSystem> next) {
+      if (seen.insert(next->fingerprint()).second) left.push_back(std::move(next));
+    };
+    keep(disk->crash(CrashPolicy::lose_all(), call.index));
+    keep(disk->crash(CrashPolicy::keep_all(), call.index));
+    for (std::uint64_t i = 0; i < disk->unsynced_effects(); ++i) {
+      keep(disk->crash(CrashPolicy::drop_one(i), call.index));
+      keep(disk->crash(CrashPolicy::keep_one(i), call.index));
+    }
+  });
+  EXPECT_TRUE(Database::open_with(kStorePath, small_store(*disk)).ok());
+  disk->on_call(nullptr);
+  return left;
+}
+
+// guard: engine/recovery.cc make_writable (R3: the found tail is copied, synced and renamed) and remove_orphans (R2)
+TEST_F(Holes, H44_ACrashDuringRecoveryAndOneDuringTheNextAreLikeOneCrash) {
+  for (std::uint64_t id = 1; id <= 8; ++id) put(id);
+  index();
+  checkpoint();
+  for (std::uint64_t id = 5; id <= 8; ++id) put(id, 2);
+  erase(1);
+  // Power fails in the middle of a group, and in the middle of a checkpoint: something is there to cut, and to remove.
+  std::vector<std::pair<std::unique_ptr<SimFileSystem>, Model>> crashed;
+  disk().on_call([&](const CallInfo& call) {
+    const bool in_group = call.kind == CallKind::sync && call.path.find("/wal/") != std::string::npos;
+    const bool in_image = call.kind == CallKind::rename && call.path.find("manifest") != std::string::npos;
+    if (in_group || in_image) crashed.emplace_back(disk().crash(CrashPolicy::anything(), call.index), model());
+  });
+  put(9);
+  checkpoint();
+  disk().on_call(nullptr);
+  ASSERT_GE(crashed.size(), 2u);
+  std::size_t first = 0, second = 0;
+  for (const auto& [found, before] : crashed) {
+    Model settled;
+    const auto copy = found->clone();
+    ASSERT_EQ("", check_crash_state(*copy, {before, Loss::power, nullptr, &settled}, small_store(*copy), 1));
+    const auto expect_the_same = [&, model = &settled](const SimFileSystem& left) {
+      const auto again = left.clone();
+      ASSERT_EQ("", check_crash_state(*again, *model, Loss::power, small_store(*again), ++second));
+    };
+    std::set<std::uint64_t> seen;
+    for (const auto& once : crash_recovery_of(*found, seen)) {
+      ++first;
+      expect_the_same(*once);
+      for (const auto& twice : crash_recovery_of(*once, seen)) expect_the_same(*twice);
+    }
+  }
+  EXPECT_GT(first, 10u);
+  EXPECT_GT(second, 2 * first) << "the recovery of the first crash was hardly crashed";
 }
 
 }  // namespace
