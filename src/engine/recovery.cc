@@ -127,6 +127,7 @@ Status replay(CollectionState& state, const storage::ReadLogOptions& options, st
     state.report.cut_reason = tail.reason;
   }
   if (tail.verdict == storage::LogVerdict::damage_below_checkpoint) state.report.notes.push_back(tail.reason);
+  state.report.notes.insert(state.report.notes.end(), tail.notes.begin(), tail.notes.end());
   return {};
 }
 
@@ -264,7 +265,8 @@ Result<bool> holds_foreign_entries(os::FileSystem& fs, const std::string& direct
       const FileKind kind = storage::parse_name(entry.name).kind;
       const bool room =
           own == FileKind::manifest && (kind == FileKind::wal_directory || kind == FileKind::extent_directory);
-      return entry.is_directory ? !room : kind != own && kind != FileKind::temporary;
+      const bool head = own == FileKind::segment && kind == FileKind::log_head;
+      return entry.is_directory ? !room : kind != own && kind != FileKind::temporary && !head;
     });
   };
   for (const auto& [place, own] : {std::pair(directory, FileKind::manifest),

@@ -160,6 +160,9 @@ class CollectionVerifier {
                 progress(frame.length);
                 return Status();
               }));
+    for (const std::string& note : tail.notes) {
+      add(Severity::damage, inside(os::join(storage::kWalDirectory, storage::kLogHeadFile)), 0, 0, note);
+    }
     for (const storage::LogDamage& damage : tail.damage) {
       add(Severity::damage, inside(os::join(storage::kWalDirectory, damage.segment)), damage.offset, damage.length,
           damage.message);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/checksum.h"
+#include "base/try.h"
 
 namespace holdfast::storage {
 namespace {
@@ -26,11 +27,11 @@ Status damaged_file(const std::string& path, std::uint64_t offset, const std::st
   return {StatusCode::data_damaged, path + " at " + std::to_string(offset) + ": " + what};
 }
 
-Status write_enveloped(os::FileSystem& fs, const std::string& path, const EnvelopeFormat& format, ByteSpan body) {
+Result<Bytes> make_envelope(const std::string& path, const EnvelopeFormat& format, ByteSpan body) {
   if (body.size() > format.limit_bytes - kEnvelopeBytes) {
-    return {StatusCode::resource_exhausted, path + ": the " + format.what + " would have " +
-                                                std::to_string(body.size()) + " bytes, more than its limit of " +
-                                                std::to_string(format.limit_bytes)};
+    return Status(StatusCode::resource_exhausted, path + ": the " + format.what + " would have " +
+                                                      std::to_string(body.size()) + " bytes, more than its limit of " +
+                                                      std::to_string(format.limit_bytes));
   }
   Bytes file(kEnvelopeBytes);
   put_bytes(file, body);
@@ -38,6 +39,11 @@ Status write_enveloped(os::FileSystem& fs, const std::string& path, const Envelo
   store<std::uint32_t>(file.data() + kVersionAt, format.version);
   store<std::uint64_t>(file.data() + kLengthAt, body.size());
   store<std::uint64_t>(file.data() + kChecksumAt, checksum_of(file));
+  return file;
+}
+
+Status write_enveloped(os::FileSystem& fs, const std::string& path, const EnvelopeFormat& format, ByteSpan body) {
+  HF_ASSIGN(const Bytes file, make_envelope(path, format, body));
   return os::write_file_atomically(fs, path, file);
 }
 

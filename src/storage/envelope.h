@@ -28,7 +28,9 @@ struct EnvelopeFormat {
 
 inline constexpr std::size_t kEnvelopeBytes = 32;
 
-/// resource_exhausted past the limit.
+/// The bytes of the whole file. resource_exhausted past the limit; `path` is for the message.
+[[nodiscard]] Result<Bytes> make_envelope(const std::string& path, const EnvelopeFormat& format, ByteSpan body);
+/// Swapped in by os::write_file_atomically.
 Status write_enveloped(os::FileSystem& fs, const std::string& path, const EnvelopeFormat& format, ByteSpan body);
 /// The body inside `file`. data_damaged (names `path` and offset), unsupported_format.
 [[nodiscard]] Result<ByteSpan> open_envelope(ByteSpan file, const std::string& path, const EnvelopeFormat& format);

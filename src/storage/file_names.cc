@@ -53,6 +53,7 @@ ParsedName parse_name(std::string_view name) {
   if (name.ends_with(kTemporarySuffix)) return {FileKind::temporary, 0};
   if (name == kLockFile) return {FileKind::lock, 0};
   if (name == kCatalogFile) return {FileKind::catalog, 0};
+  if (name == kLogHeadFile) return {FileKind::log_head, 0};
   if (name == kWalDirectory) return {FileKind::wal_directory, 0};
   if (name == kExtentDirectory) return {FileKind::extent_directory, 0};
   if (name.starts_with(kCollectionPrefix) && is_uuid_text(name.substr(kCollectionPrefix.size()))) {

@@ -6,6 +6,7 @@
 //   <store>/c-<uuid>/                     one collection
 //       manifest-<generation>             names every extent of one checkpoint; the two newest are kept
 //       wal/<first lsn>.log               log segments; wal/next.tmp is the one made ahead
+//       wal/HEAD                          names the newest of them (wal_head.h)
 //       ext/<number>.ext                  extents
 //   *.tmp                                 unfinished; garbage after a crash
 // Numbers are 16 lower-case hexadecimal digits, so that name order is number order.
@@ -26,6 +27,7 @@ inline constexpr std::string_view kBackupFile = "BACKUP";
 inline constexpr std::string_view kWalDirectory = "wal";
 inline constexpr std::string_view kExtentDirectory = "ext";
 inline constexpr std::string_view kNextSegmentFile = "next.tmp";
+inline constexpr std::string_view kLogHeadFile = "HEAD";
 
 enum class FileKind : std::uint8_t {
   lock,
@@ -34,6 +36,7 @@ enum class FileKind : std::uint8_t {
   manifest,
   wal_directory,
   segment,
+  log_head,
   extent_directory,
   extent,
   temporary,

@@ -29,6 +29,7 @@
 
 #include "base/try.h"
 #include "storage/file_names.h"
+#include "storage/wal_head.h"
 #include "storage/wal_scan.h"
 
 namespace holdfast::storage {
@@ -62,7 +63,9 @@ class LogReader {
     HF_TRY(find_segments());
     if (segments_.empty()) {
       start_at({options_.after, options_.base.checksum});
-      if (tail_.proven > options_.after) {
+      if (missing_newest_ != 0) {
+        lose_newest();
+      } else if (tail_.proven > options_.after) {
         add_damage({DamageCase::proven_synced, "", 0, 0, options_.after + 1, tail_.proven, "the log has no segment"});
       }
       return finish();
@@ -70,6 +73,7 @@ class LogReader {
     if (!options_.check_below) skip_below();
     HF_TRY(check_beginning());
     for (std::size_t i = 0; i < segments_.size() && !stopped_; ++i) HF_TRY(read_segment(i));
+    if (missing_newest_ != 0 && !stopped_) lose_newest();
     return finish();
   }
 
@@ -77,6 +81,7 @@ class LogReader {
   // --- segments ---
 
   Status find_segments() {
+    HF_TRY(read_head());  // first: a writer may be at work, and what HEAD names is there before HEAD names it
     HF_ASSIGN(const auto entries, fs_.list(options_.directory));
     for (const os::DirectoryEntry& entry : entries) {
       const ParsedName parsed = parse_name(entry.name);
@@ -91,6 +96,23 @@ class LogReader {
     for (const Segment& segment : segments_) {
       if (segment.first_lsn > 0) tail_.proven = std::max(tail_.proven, segment.first_lsn - 1);
     }
+    if (head_ != 0 && (segments_.empty() || segments_.back().first_lsn < head_)) {
+      missing_newest_ = head_;
+      tail_.proven = std::max(tail_.proven, head_ - 1);
+    }
+    return {};
+  }
+
+  /// Without HEAD, or with a damaged one, nobody knows whether the newest segment is still there. That costs nothing as
+  /// long as it is: the damage is only reported.
+  Status read_head() {
+    auto head = read_log_head(fs_, options_.directory, options_.collection);
+    if (head.status().code() == StatusCode::data_damaged) {
+      tail_.notes.emplace_back(head.status().message());
+      return {};
+    }
+    HF_TRY(head.status());
+    head_ = head->value_or(0);
     return {};
   }
 
@@ -144,8 +166,10 @@ class LogReader {
 
   Status read_segment(std::size_t i) {
     segment_ = &segments_[i];
-    const bool last = i + 1 == segments_.size();
-    stop_ = last ? kNoLimit : segments_[i + 1].first_lsn - 1;
+    // The newest segment may be missing: what stands before it is complete all the same.
+    const bool last = i + 1 == segments_.size() && missing_newest_ == 0;
+    const Lsn successor = i + 1 < segments_.size() ? segments_[i + 1].first_lsn : missing_newest_;
+    stop_ = last ? kNoLimit : successor - 1;
     HF_ASSIGN(const auto file, fs_.open(path_of(*segment_), os::FileSystem::Access::read));
     HF_ASSIGN(const auto map, file->map());
     bytes_ = map->bytes();
@@ -351,6 +375,12 @@ class LogReader {
     add_damage({rule, segment_->name, offset, length, first, last, std::move(what)});
   }
 
+  /// E4, also if the checkpoint holds all that is known: the segment may have held more.
+  void lose_newest() {
+    add_damage({DamageCase::gap, std::string(kLogHeadFile), 0, 0, std::max(missing_newest_, options_.after + 1), 0,
+                segment_name(missing_newest_) + ", named here as the newest segment, is missing"});
+  }
+
   void add_damage(LogDamage damage) {
     const bool below = damage.rule == DamageCase::below_checkpoint;
     const std::string where =
@@ -404,6 +434,8 @@ class LogReader {
   Lsn stop_ = 0;                      ///< the last lsn that it may hold
   bool chain_known_ = true;           ///< tail_.end.checksum is that of frame tail_.end.lsn
   bool stopped_ = false;              ///< damage was found
+  Lsn head_ = 0;                      ///< first lsn of the segment that HEAD names; 0: it names none
+  Lsn missing_newest_ = 0;            ///< HEAD names this segment, and it is not there; 0: all is well
   LogTail tail_;
 };
 

@@ -52,16 +52,17 @@ struct LogDamage {
 
 struct LogTail {
   LogVerdict verdict = LogVerdict::complete;
-  LogEnd end;                     ///< last frame that counts
-  Lsn proven = 0;                 ///< highest lsn of which anything (options, log) proves that it was synced
-  std::string last_segment;       ///< the last one that holds a frame; empty: none does
-  std::uint64_t valid_bytes = 0;  ///< of that segment, header included, to the end of its last frame
-  std::uint64_t bytes_cut = 0;    ///< garbage behind the last frame, up to the last byte that is not zero
-  bool ends_with_mark = false;    ///< clean close or idle: everything up to the mark was durable
-  std::vector<LogDamage> damage;  ///< for damage and damage_below_checkpoint, one entry each
-  std::string reason;             ///< in words, names file and offset; empty for complete
-  std::uint64_t frames = 0;       ///< visited
-  std::uint64_t bytes = 0;        ///< read, of visited frames
+  LogEnd end;                      ///< last frame that counts
+  Lsn proven = 0;                  ///< highest lsn of which anything (options, log) proves that it was synced
+  std::string last_segment;        ///< the last one that holds a frame; empty: none does
+  std::uint64_t valid_bytes = 0;   ///< of that segment, header included, to the end of its last frame
+  std::uint64_t bytes_cut = 0;     ///< garbage behind the last frame, up to the last byte that is not zero
+  bool ends_with_mark = false;     ///< clean close or idle: everything up to the mark was durable
+  std::vector<LogDamage> damage;   ///< for damage and damage_below_checkpoint, one entry each
+  std::vector<std::string> notes;  ///< damage that costs nothing (a pointer to the newest segment that is there)
+  std::string reason;              ///< in words, names file and offset; empty for complete
+  std::uint64_t frames = 0;        ///< visited
+  std::uint64_t bytes = 0;         ///< read, of visited frames
 };
 
 struct ReadLogOptions {

@@ -4,6 +4,7 @@
 
 #include "base/try.h"
 #include "storage/file_names.h"
+#include "storage/wal_head.h"
 #include "storage/wal_reader.h"
 #include "storage/wal_segment.h"
 
@@ -25,6 +26,32 @@ Status copy_last_segment(os::FileSystem& fs, const ReadLogOptions& options, cons
   return fs.sync_directory(options.directory);
 }
 
+/// Whether a segment holds no frame. Without a frame in what was read, only what begins behind the end is empty:
+/// segments that lie below the checkpoint were not read, and an older checkpoint may need them.
+bool lies_behind(const std::string& name, Lsn first_lsn, const LogTail& tail) {
+  return tail.last_segment.empty() ? first_lsn > tail.end.lsn : name > tail.last_segment;
+}
+
+/// H2: before segments without a frame are removed, HEAD names none of them, durably: what the page cache says of it
+/// may be the work of a process that was killed before the directory was synced.
+Status lower_head(os::FileSystem& fs, const ReadLogOptions& options, const LogTail& tail) {
+  HF_ASSIGN(const auto entries, fs.list(options.directory));
+  std::optional<Lsn> newest;
+  bool some_go = false;
+  for (const os::DirectoryEntry& entry : entries) {
+    const ParsedName parsed = parse_name(entry.name);
+    if (parsed.kind != FileKind::segment || entry.is_directory) continue;
+    const bool goes = lies_behind(entry.name, parsed.number, tail);
+    some_go |= goes;
+    if (!goes) newest = std::max(newest.value_or(0), parsed.number);
+  }
+  const auto head = read_log_head(fs, options.directory, options.collection);
+  if (!head.ok() && head.status().code() != StatusCode::data_damaged) return head.status();
+  const bool right = head.ok() && (!*head || **head <= newest.value_or(0));
+  if (!right) return write_log_head(fs, options.directory, options.collection, newest);
+  return some_go ? fs.sync_directory(options.directory) : Status();
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> seal_tail(os::FileSystem& fs, const ReadLogOptions& options, const LogTail& tail) {
@@ -32,15 +59,13 @@ Result<std::vector<std::string>> seal_tail(os::FileSystem& fs, const ReadLogOpti
   const bool durable_as_found = tail.proven >= tail.end.lsn && tail.bytes_cut == 0;
   if (!tail.last_segment.empty() && !durable_as_found) HF_TRY(copy_last_segment(fs, options, tail));
 
+  HF_TRY(lower_head(fs, options, tail));
   std::vector<std::string> removed;
   HF_ASSIGN(const auto entries, fs.list(options.directory));
   for (const os::DirectoryEntry& entry : entries) {
     if (entry.is_directory) continue;
     const ParsedName parsed = parse_name(entry.name);
-    // Without a frame in what was read, only what begins behind the end is empty: segments that lie below the
-    // checkpoint were not read, and an older checkpoint may need them.
-    const bool behind = tail.last_segment.empty() ? parsed.number > tail.end.lsn : entry.name > tail.last_segment;
-    const bool empty_segment = parsed.kind == FileKind::segment && behind;
+    const bool empty_segment = parsed.kind == FileKind::segment && lies_behind(entry.name, parsed.number, tail);
     if (parsed.kind != FileKind::temporary && !empty_segment) continue;
     // Power fails here: some are there and some are not; none holds a frame, so the log is the same.
     HF_TRY(fs.remove(os::join(options.directory, entry.name)));

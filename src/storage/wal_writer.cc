@@ -9,6 +9,7 @@
 #include "base/mutex.h"
 #include "base/try.h"
 #include "storage/file_names.h"
+#include "storage/wal_head.h"
 #include "storage/wal_segment.h"
 
 namespace holdfast::storage {
@@ -244,7 +245,7 @@ class WalWriter::Impl {
     return make_zero_filled(fs_, os::join(options_.directory, kNextSegmentFile), segment_bytes_, next);
   }
 
-  /// W1: header, sync, rename, directory sync; only then may a frame follow.
+  /// W1: header, sync, rename, directory sync, HEAD; only then may a frame follow.
   Status take_into_use(SegmentFile next) {
     SegmentHeader header;
     header.collection = options_.collection;
@@ -257,6 +258,13 @@ class WalWriter::Impl {
     Status headed = next.file->write_at(0, sector);
     // Power fails here: a temporary file, removed by the next open.
     if (headed.ok()) headed = next.file->sync();
+    if (headed.ok()) {
+      StepFailure pointer = prepare_log_head(fs_, options_.directory, options_.collection, header.first_lsn);
+      if (!pointer.status.ok()) {
+        fs_.remove(next.path).ignore();  // no frame is in it; best effort
+        return finish_step(std::move(pointer));
+      }
+    }
     std::string path = os::join(options_.directory, segment_name(header.first_lsn));
     if (headed.ok()) headed = fs_.rename(next.path, path);
     if (!headed.ok()) {
@@ -264,6 +272,9 @@ class WalWriter::Impl {
       return finish_step({headed, headed.code() != StatusCode::disk_full});
     }
     // Power fails here: the segment is there with its header and no frame, or not at all; both mean the same log.
+    if (Status synced = fs_.sync_directory(options_.directory); !synced.ok()) return poison(std::move(synced));
+    if (Status named = rename_log_head(fs_, options_.directory); !named.ok()) return give_back(path, std::move(named));
+    // Power fails here: HEAD names this segment or the one before it; both are there.
     if (Status synced = fs_.sync_directory(options_.directory); !synced.ok()) return poison(std::move(synced));
     next.path = std::move(path);  // nothing may fail between the new name and its use: the old segment has a successor
     current_ = std::move(next);
@@ -273,6 +284,17 @@ class WalWriter::Impl {
     const MutexLock lock(mutex_);
     half_full_ = false;
     return {};
+  }
+
+  /// HEAD could not name the segment at `path`: for lack of space, the log stands as before once the segment is gone
+  /// again (W5). HEAD is as it was.
+  Status give_back(const std::string& path, Status cause) {
+    if (cause.code() != StatusCode::disk_full) return poison(std::move(cause));
+    Status undone = fs_.remove(path);
+    if (undone.ok()) undone = fs_.sync_directory(options_.directory);
+    // Power fails here: the segment is there without a frame, or not at all.
+    if (!undone.ok()) return poison(std::move(undone));
+    return cause;
   }
 
   Status finish_step(StepFailure failure) {

@@ -1,7 +1,8 @@
 // Appends groups of frames to the log (format: wal_format.h, docs/format/log.md).
 //
 // Invariants
-//  W1. A segment is zero-filled, headed, synced, renamed into place and its directory synced before its first frame.
+//  W1. A segment is zero-filled, headed, synced, renamed into place and its directory synced, and wal/HEAD names it
+//      durably (wal_head.h, H1), before its first frame.
 //  W2. A segment is complete and synced before its successor's header is written.
 //  W3. A group begins at a 4 KiB boundary and is padded to one; a block that holds synced bytes is never written again.
 //  W4. After a failed sync, or a failed write or rename that is not disk_full, every later call fails (sticky, code

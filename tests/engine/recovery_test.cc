@@ -122,7 +122,7 @@ TEST_F(RecoveryTest, a_damaged_collection_is_quarantined_while_others_serve) {
   // The log of "bad" is the larger one.
   std::string log;
   for (const auto& file : disk_->files()) {
-    if (file.path.find("/wal/") == std::string::npos || file.is_directory) continue;
+    if (file.path.find(".log") == std::string::npos || file.is_directory) continue;
     const auto bytes = disk_->read_whole(file.path).value();
     if (std::any_of(bytes.begin() + 2 * 4096, bytes.end(), [](std::byte b) { return b != std::byte{0}; }))
       log = file.path;

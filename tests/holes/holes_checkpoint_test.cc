@@ -131,7 +131,7 @@ TEST_F(Holes, H19_AnImageKnowsItsLsn) {
   for (std::uint64_t id = 1; id <= 5; ++id) put(id);
   put(1, 2);
   checkpoint();  // the log still holds everything: it goes back to the older of two generations
-  ASSERT_FALSE(files_with(disk(), "/wal/").empty());
+  ASSERT_FALSE(files_with(disk(), ".log").empty());
   lose_power();
   EXPECT_EQ(0u, collection().recovery_report().frames_replayed);
   EXPECT_EQ(6u, collection().recovery_report().checkpoint_lsn);
@@ -174,7 +174,7 @@ TEST_F(Holes, H21_LeftoversAreRemovedAndNeverLoaded) {
   put(6);
   const std::string manifest = files_with(disk(), "/manifest-").back();
   const std::string directory = manifest.substr(0, manifest.rfind('/'));
-  const std::string segment = files_with(disk(), "/wal/").back();
+  const std::string segment = files_with(disk(), ".log").back();
   const Bytes whole_manifest = *disk().read_whole(manifest);
   const std::vector<std::pair<std::string, Bytes>> leftovers{
       {directory + "/manifest-00000000000000ff.tmp", whole_manifest},

@@ -107,7 +107,7 @@ TEST_F(Holes, H29_ErrorsDuringReplayAreNotSwallowed) {
   cut_short.resize(cut_short.size() - 3);
   for (const Bytes& body : {engine::encode_batch(wrong_dimension), cut_short, Bytes(50, std::byte{9})}) {
     const auto found = disk().crash(CrashPolicy::lose_all());
-    append_foreign_frame(*found, files_with(*found, "/wal/").front(), body);
+    append_foreign_frame(*found, files_with(*found, ".log").front(), body);
     expect_damage(*found, "lsn 3");
   }
 }
@@ -144,7 +144,7 @@ TEST_F(Holes, H30_ACrashBetweenPublishingAnImageAndCuttingTheLogIsHarmless) {
 // guard: storage/wal_reader.cc unreadable_segment, missing_in_last: a log is never ignored as a whole
 TEST_F(Holes, H31_ADamagedBeginningIsNotTakenForAnOlderFormat) {
   for (std::uint64_t id = 1; id <= 5; ++id) put(id);
-  const std::string segment = files_with(disk(), "/wal/").front();
+  const std::string segment = files_with(disk(), ".log").front();
   for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{8}, std::uint64_t{16}, std::uint64_t{40},
                                      std::uint64_t{48}, group_offset(1), group_offset(1) + 16, group_offset(1) + 60}) {
     SCOPED_TRACE("byte " + std::to_string(offset));
@@ -188,7 +188,7 @@ TEST_F(Holes, H32_NothingIsAppendedBehindATornTail) {
 // guard: storage/wal_reader.cc missing_in_last, row E3 (`synced_lsn` proves that the frame was durable)
 TEST_F(Holes, H33_DamageInTheMiddleIsNotCutAsATornTail) {
   for (std::uint64_t id = 1; id <= 8; ++id) put(id);
-  const std::string segment = files_with(disk(), "/wal/").front();
+  const std::string segment = files_with(disk(), ".log").front();
   for (std::uint64_t group = 1; group <= 6; ++group) {
     for (const std::uint64_t offset :
          {std::uint64_t{0}, kLengthField, std::uint64_t{16}, std::uint64_t{24}, std::uint64_t{32}, kFrameHeader + 10}) {
@@ -210,7 +210,7 @@ TEST_F(Holes, H34_ADamagedFrameIsNotSkipped) {
   erase(2);  // frame 4
   put(3, 1);
   put(4, 1);
-  const std::string segment = files_with(disk(), "/wal/").front();
+  const std::string segment = files_with(disk(), ".log").front();
   for (const std::uint64_t group : {2u, 4u}) {
     const auto found = disk().crash(CrashPolicy::lose_all());
     ASSERT_TRUE(found->corrupt(segment, group_offset(group) + kFrameHeader + 4, std::byte{0xFF}).ok());
@@ -221,7 +221,7 @@ TEST_F(Holes, H34_ADamagedFrameIsNotSkipped) {
 // guard: storage/wal_reader.cc search_evidence: valid frames are looked for behind the damaged one, whatever its length
 TEST_F(Holes, H35_ALengthThatOverrunsTheFileHidesNoValidFrames) {
   for (std::uint64_t id = 1; id <= 8; ++id) put(id);
-  const std::string segment = files_with(disk(), "/wal/").front();
+  const std::string segment = files_with(disk(), ".log").front();
   for (std::uint64_t byte = 1; byte < 4; ++byte) {
     const auto found = disk().crash(CrashPolicy::lose_all());
     ASSERT_TRUE(found->corrupt(segment, group_offset(3) + kLengthField + byte, std::byte{0x7F}).ok());
@@ -232,7 +232,7 @@ TEST_F(Holes, H35_ALengthThatOverrunsTheFileHidesNoValidFrames) {
 // guard: storage/wal_format.cc decode_frame, extent_reader.cc, manifest.cc (lengths are checked against the file first)
 TEST_F(Holes, H36_ADamagedLengthAllocatesNothing) {
   for (std::uint64_t id = 1; id <= 5; ++id) put(id);
-  const std::string segment = files_with(disk(), "/wal/").front();
+  const std::string segment = files_with(disk(), ".log").front();
   // The last frame: nothing proves it, so it is cut, and nobody asks for 4 GiB.
   const auto found = disk().crash(CrashPolicy::lose_all());
   for (std::uint64_t byte = 0; byte < 4; ++byte) {
@@ -260,13 +260,13 @@ TEST_F(Holes, H36_ADamagedLengthAllocatesNothing) {
 TEST_F(Holes, H37_FramesOfAPreviousLifeNeverValidate) {
   // Lsn 16 and on, with proof that 15 and on were synced: had they the right salt, they would tell of lost frames.
   for (std::uint64_t id = 1; id <= 20; ++id) put(id);
-  const Bytes other_store = *disk().read_whole(files_with(disk(), "/wal/").back());
+  const Bytes other_store = *disk().read_whole(files_with(disk(), ".log").back());
   start(Metric::l2);
   for (std::uint64_t id = 1; id <= 3; ++id) put(id);
-  const Bytes same_store = *disk().read_whole(files_with(disk(), "/wal/").back());
+  const Bytes same_store = *disk().read_whole(files_with(disk(), ".log").back());
   lose_power();  // the next frame goes to a new segment, with a new salt
   put(4);
-  const std::string segment = files_with(disk(), "/wal/").back();
+  const std::string segment = files_with(disk(), ".log").back();
   for (const Bytes& earlier : {other_store, same_store}) {
     // The blocks behind the last frame hold what the file held in an earlier life.
     const auto found = disk().crash(CrashPolicy::lose_all());
@@ -294,7 +294,7 @@ TEST_F(Holes, H38_AMissingOrEmptyFileIsNotTakenForAnEmptyStore) {
   put(8);
   const auto whole = disk().crash(CrashPolicy::lose_all());
   // What stays open (docs/holes.md): if somebody removes the newest segment, nothing that is left tells of it.
-  const std::string newest_segment = files_with(*whole, "/wal/").back();
+  const std::string newest_segment = files_with(*whole, ".log").back();
   std::uint64_t refused = 0, intact = 0;
   for (const auto& file : whole->files()) {
     if (file.is_directory || file.path.ends_with("/LOCK")) continue;

@@ -84,7 +84,8 @@ TEST_F(WalWriterTest, SegmentsFollowOneAnother) {
   EXPECT_EQ(log.tail.proven, 16U) << "a successor proves what is before it";
 }
 
-// W1 and W2, as calls: everything is synced before the successor's header, which is synced before its name.
+// W1 and W2, as calls: everything is synced before the successor's header, which is synced before its name, which is
+// synced before HEAD tells it.
 TEST_F(WalWriterTest, ASegmentIsCompleteBeforeItsSuccessorIsHeaded) {
   WalWriter writer(fs_, wal_options(2 * kBlockBytes), {});
   append_group(writer, 1);
@@ -96,8 +97,10 @@ TEST_F(WalWriterTest, ASegmentIsCompleteBeforeItsSuccessorIsHeaded) {
   fs_.on_call(nullptr);
   // A handle keeps the name that its file was created under.
   EXPECT_EQ(calls, (std::vector<std::string>{"sync next.tmp", "remove next.tmp", "create next.tmp", "write next.tmp",
-                                             "sync next.tmp", "write next.tmp", "sync next.tmp", "rename next.tmp",
-                                             "sync directory wal", "write next.tmp"}));
+                                             "sync next.tmp", "write next.tmp", "sync next.tmp", "remove HEAD.tmp",
+                                             "create HEAD.tmp", "write HEAD.tmp", "sync HEAD.tmp", "rename next.tmp",
+                                             "sync directory wal", "rename HEAD.tmp", "sync directory wal",
+                                             "write next.tmp"}));
   EXPECT_EQ(names(), (std::vector<std::string>{segment_name(1), segment_name(2)}));
 }
 
