@@ -18,24 +18,24 @@ void explore(const char* name, const ExplorerOptions& options, std::uint64_t sta
 }
 
 TEST(CrashExplorer, AcknowledgedWritesSurviveACrashAtEveryCall) {
-  explore("random workloads", {.shape = {.backups = true}, .sample = 3'000}, CrashLab().states * 3 / 10);
+  explore("random workloads", {.shape = {.backups = true}, .sample = 3'000}, CrashLab().states * 35 / 100);
 }
 
 TEST(CrashExplorer, WeakDurabilityLosesOnlyASuffixOfWholeBatches) {
   explore("durability interval and none", {.shape = {.weak_durability = true}, .sample = 2'000},
-          CrashLab().states / 10);
+          CrashLab().states * 15 / 100);
 }
 
 TEST(CrashExplorer, ChurnAndVacuumLeaveNoGhostsAndResurrectNothing) {
   explore("churn", {.shape = {.steps = 40, .collections = 1, .churn = true, .large = false}, .sample = 2'000},
-          CrashLab().states / 10);
+          CrashLab().states * 25 / 100);
 }
 
 TEST(CrashExplorer, ChurnWithWeakDurabilityLosesOnlyASuffix) {
   explore("churn, durability interval and none",
           {.shape = {.steps = 40, .collections = 1, .weak_durability = true, .churn = true, .large = false},
            .sample = 2'000},
-          CrashLab().states / 20);
+          CrashLab().states * 15 / 100);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // How large a run of the crash tests is, which part of it this process does, and what it says at its end.
-//   HOLDFAST_CRASH_STATES      states to explore in all (default 12,000; a tenth of it under a sanitizer). From
+//   HOLDFAST_CRASH_STATES      states to explore in all (default 10,000; a tenth of it under a sanitizer). From
 //                              1,000,000 on the short workloads are explored exhaustively
 //   HOLDFAST_CRASH_EXHAUSTIVE  1: explore them exhaustively whatever the number of states
 //   HOLDFAST_CRASH_SEED        seed of the first workload (default 1)
@@ -32,7 +32,7 @@ inline constexpr std::uint64_t kSlowdown = 1;
 #endif
 
 struct CrashLab {
-  std::uint64_t states = number_from_environment("HOLDFAST_CRASH_STATES", 12'000 / kSlowdown);
+  std::uint64_t states = number_from_environment("HOLDFAST_CRASH_STATES", 10'000 / kSlowdown);
   std::uint64_t seed = number_from_environment("HOLDFAST_CRASH_SEED", 1);
   bool exhaustive = states >= 1'000'000 || number_from_environment("HOLDFAST_CRASH_EXHAUSTIVE", 0) != 0;
   std::uint64_t shard = 0;

@@ -316,9 +316,7 @@ std::string check_crash_state(SimFileSystem& disk, const Expectation& expected, 
       return with_context("after the second loss", problem);
     }
   }
-  if (mix64(seed + 2) % 8 == 0) {
-    if (auto problem = check_by_verify(*later); !problem.empty()) return problem;
-  }
+  if (auto problem = check_by_verify(*later); !problem.empty()) return problem;
   auto database = Database::open_with(kStorePath, options);
   if (!database.ok()) return "second open: " + database.status().to_string();
   // Everything was acknowledged: there is one possible version.

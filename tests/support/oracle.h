@@ -43,7 +43,7 @@ struct Expectation {
 ///  5. (for one state in two, by seed) dead rows are vacuumed and used again between 4's write and its loss;
 ///  6. if a backup was under way (or was made: one in four; support/backup_oracle.h): its target holds what it may;
 ///     the next backup succeeds between 4's write and its loss, and holds the store of that instant after it;
-///  7. (one in eight) `verify` finds no damage after that loss, and no graph node that nothing reaches.
+///  7. `verify` finds no damage after that loss, and no graph node that nothing reaches.
 /// `disk` is used up. Returns what is wrong, or nothing.
 [[nodiscard]] std::string check_crash_state(SimFileSystem& disk, const Expectation& expected,
                                             const engine::EngineOptions& options, std::uint64_t seed);
