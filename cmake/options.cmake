@@ -4,6 +4,7 @@ option(HOLDFAST_BUILD_EXAMPLES "Build the examples" ON)
 option(HOLDFAST_BUILD_BENCH "Build the benchmarks" OFF)
 option(HOLDFAST_BUILD_CLI "Build the command line" ON)
 option(HOLDFAST_BUILD_FUZZ "Build the fuzzers (clang, -fsanitize=fuzzer)" OFF)
+option(HOLDFAST_PLANTS "Compile the planted bugs of tests/plants into the library: never for use" OFF)
 option(HOLDFAST_WERROR "Treat warnings as errors; packagers with other compilers turn it off" ON)
 set(HOLDFAST_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined or thread")
 

@@ -5,6 +5,7 @@
 #include <new>
 #include <string>
 
+#include "base/plant.h"
 #include "engine/checkpoint.h"
 #include "engine/commit.h"
 #include "engine/indexer.h"
@@ -27,6 +28,7 @@ void look_after_log(CollectionState& state) {
   if (!state.write_error().ok()) return;
   // Errors here lose nothing: the next append makes its own segment, and a failed sync poisons the collection.
   if (state.wal->wants_next()) state.wal->prepare_next().ignore();
+  if (HF_PLANTED(interval_sync_is_forgotten)) state.interval_pending.store(false, std::memory_order_relaxed);
   if (state.interval_pending.exchange(false, std::memory_order_relaxed) && !flush(state).ok()) {
     state.interval_pending.store(true, std::memory_order_relaxed);  // not forgotten, unless the collection is poisoned
   }

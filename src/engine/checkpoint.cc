@@ -19,6 +19,7 @@
 #include <new>
 #include <set>
 
+#include "base/plant.h"
 #include "base/try.h"
 #include "engine/commit.h"
 #include "engine/image.h"
@@ -74,7 +75,8 @@ class ImageWriter {
     const Slot end = std::min<std::uint64_t>(std::uint64_t{begin} + kChunkSlots, view_.slot_end);
     const SlotTable& slots = state_.store.slots();
     const bool assigned = slots.assigned_lsn(chunk) > last_.manifest.lsn;
-    const bool stamped = slots.changed_lsn(chunk) > last_.manifest.lsn;
+    const bool emptied = HF_PLANTED(emptied_collection_is_skipped) && view_.live == 0;
+    const bool stamped = slots.changed_lsn(chunk) > last_.manifest.lsn && !emptied;
     kept_.clear();
     HF_TRY(put_extent(ExtentKind::ids, begin, end, assigned, [&](storage::ExtentWriter& writer) -> Status {
       slots.encode_ids(begin, end, kept(begin, end), buffer_);
@@ -107,7 +109,7 @@ class ImageWriter {
   Status put_lists(std::uint32_t chunk, Slot begin, Slot end) {
     if (end <= begin) return {};
     const index::Graph& graph = state_.store.graph();
-    const bool changed = graph.changed_epoch(chunk) > last_.epoch;
+    const bool changed = graph.changed_epoch(chunk) > last_.epoch && !HF_PLANTED(lists_of_an_older_image_stay);
     HF_TRY(put_extent(ExtentKind::level0, begin, end, changed, [&](storage::ExtentWriter& writer) -> Status {
       graph.encode_level0(chunk, end, view_.graph.epoch, buffer_);
       return writer.append(buffer_);
@@ -136,6 +138,7 @@ class ImageWriter {
   [[nodiscard]] const ExtentInfo* unchanged(ExtentKind kind, Slot begin, Slot end, bool changed) const {
     const auto found = known_.find({static_cast<std::uint8_t>(kind), begin});
     if (found == known_.end() || changed || found->second->slot_count != end - begin) return nullptr;
+    if (HF_PLANTED(every_extent_is_written_again)) return nullptr;
     return found->second;
   }
 
@@ -171,7 +174,8 @@ class ImageWriter {
       while (stop < end && keep[stop - begin] == wanted) ++stop;
       const std::size_t bytes = std::size_t{stop - run} * vectors.stride();
       if (wanted) {
-        HF_TRY(vectors.verify_rows(run, stop));  // damage must not get a new, right checksum
+        if (!HF_PLANTED(damage_is_checkpointed))
+          HF_TRY(vectors.verify_rows(run, stop));  // damage must not get a new, right checksum
         HF_TRY(writer.append(std::as_bytes(std::span(vectors.row(run), bytes / sizeof(float)))));
       } else {
         buffer_.assign(bytes, std::byte{0});
@@ -220,6 +224,7 @@ Status write_image(CollectionState& state, const View& view, Slot graph_end, con
   const std::uint32_t chunks = (view.slot_end + kChunkSlots - 1) >> kChunkBits;
   for (std::uint32_t chunk = 0; chunk < chunks; ++chunk) HF_TRY(writer.write_chunk(chunk));
   // power fails here: extents that no manifest names; removed at the next open
+  if (HF_PLANTED(manifest_comes_before_the_names_of_extents)) return {};
   return state.fs.sync_directory(os::join(state.directory, storage::kExtentDirectory));
 }
 
@@ -251,8 +256,8 @@ void remove_unneeded(CollectionState& state, const CheckpointState& kept) {
       state.fs.remove(os::join(extents, entry.name)).ignore();
     }
   }
-  storage::remove_segments_through(state.fs, os::join(state.directory, storage::kWalDirectory), kept.previous_lsn)
-      .ignore();
+  const Lsn cut = HF_PLANTED(log_is_cut_at_the_newest_image) ? kept.manifest.lsn : kept.previous_lsn;
+  storage::remove_segments_through(state.fs, os::join(state.directory, storage::kWalDirectory), cut).ignore();
 }
 
 Status no_memory() {
@@ -269,6 +274,10 @@ Status write_generation(CollectionState& state, const Instant& instant, const Ch
     HF_TRY(write_image(state, view, graph_end, last, next));
     const bool connected = state.connected_epoch.load(std::memory_order_relaxed) == view.graph.epoch;
     ImageState image{state.name, state.config, view, graph_end, connected, *instant.markers};
+    if (HF_PLANTED(image_claims_what_came_after_it)) {
+      next.lsn = state.wal->end().lsn;
+      next.log_checksum = state.wal->end().checksum;
+    }
     image.view.lsn = next.lsn;  // marks after the last batch change nothing
     next.state = encode_image_state(image);
     named = true;
@@ -318,7 +327,8 @@ Status checkpoint_locked(CollectionState& state, IfUnchanged if_unchanged) HF_RE
   const Status status = write_generation(state, instant, last, next, named);
   // Numbers of a failed attempt are not used again: a file that could not be removed must not stand in the way.
   last.manifest.next_extent = next.next_extent;
-  if (!status.ok()) {
+  if (!status.ok() && HF_PLANTED(failed_checkpoint_counts_for_the_cut)) last.manifest.lsn = next.lsn;
+  if (!status.ok() && !HF_PLANTED(failed_checkpoint_is_taken_for_done)) {
     ++last.next_generation;  // a manifest whose rename was not synced may or may not be there
     if (!named) remove_attempt(state, first_new, next.next_extent);
     return status;
@@ -328,6 +338,7 @@ Status checkpoint_locked(CollectionState& state, IfUnchanged if_unchanged) HF_RE
   last.previous_lsn = last.manifest.lsn;
   last.generations.insert(last.generations.begin(), next.generation);
   if (last.generations.size() > 2) last.generations.resize(2);
+  if (HF_PLANTED(only_the_newest_image_is_kept)) last.generations.resize(1);
   last.next_generation = next.generation + 1;
   last.epoch = view.graph.epoch;
   last.manifest = std::move(next);

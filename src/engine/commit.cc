@@ -12,8 +12,10 @@
 //  C3. A batch that is turned away (limits, memory, disk full) leaves no trace.
 #include "engine/commit.h"
 
+#include <algorithm>
 #include <new>
 
+#include "base/plant.h"
 #include "base/try.h"
 #include "engine/backpressure.h"
 #include "engine/commit_writer.h"
@@ -50,7 +52,7 @@ Result<Lsn> log_group(CollectionState& state, std::span<CommitRequest* const> re
     return unknown_outcome(first.status());
   }
   // power fails here: the group was not acknowledged and not seen; recovery keeps whichever of its frames are whole
-  if (sync) {
+  if (sync && !HF_PLANTED(acknowledged_before_sync)) {
     if (Status status = sync_log(state); !status.ok()) return unknown_outcome(status);
   }
   return first;
@@ -74,6 +76,7 @@ void commit_group(CollectionState& state, std::span<CommitRequest* const> group)
   const auto first = log_group(state, staged, sync);
   if (!first.ok()) return fail_all(staged, first.status());
 
+  if (HF_PLANTED(group_is_applied_backwards)) std::reverse(staged.begin(), staged.end());
   Lsn lsn = *first;
   for (CommitRequest* request : staged) {
     const Applied applied = writer.apply(lsn, request->operations);
@@ -127,7 +130,7 @@ Result<WriteReceipt> write(CollectionState& state, const WriteBatch& batch, cons
   if (Status error = state.write_error(); !error.ok()) return error;
   const Durability durability = options.durability.value_or(state.options.open.durability);
   try {
-    HF_TRY(validate_batch(batch, state.config));
+    if (!HF_PLANTED(logged_before_validated)) HF_TRY(validate_batch(batch, state.config));
     if (batch.empty()) return WriteReceipt{};
     CommitRequest request;
     request.status = no_outcome();
@@ -158,13 +161,14 @@ Status run_exclusive(CollectionState& state, std::function<Status()> work) {
 
 Status sync_log(CollectionState& state) {
   Status status = state.wal->sync();
-  if (!status.ok()) state.poison(status);
+  if (!status.ok() && !HF_PLANTED(commits_go_on_after_a_failed_sync)) state.poison(status);
   return status;
 }
 
 Status flush(CollectionState& state) {
   return run_exclusive(state, [&]() -> Status {
     HF_TRY(state.write_error());
+    if (HF_PLANTED(flush_syncs_nothing)) return {};
     return sync_log(state);
   });
 }

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <new>
 
+#include "base/plant.h"
+
 namespace holdfast::engine {
 
 namespace {
@@ -144,7 +146,8 @@ void CommitWriter::upsert(Lsn lsn, PreparedOperation& operation, Applied& applie
     store_.slots_.append_value(last, next);
     last = next;
   }
-  store_.ids_.insert(slot);
+  const bool lost = HF_PLANTED(update_is_lost_under_a_snapshot) && old != kNoSlot && store_.pins_.snapshots().count > 0;
+  if (!lost) store_.ids_.insert(slot);
   if (replaces) {
     kill(old, lsn);
   } else {
@@ -194,6 +197,7 @@ void CommitWriter::publish() {
     // A row that was dead when the graph passed it is no node; these died only now.
     for (const Death& death : deaths_) {
       for (Slot slot = death.slot; slot != kNoSlot; slot = store_.slots_.next_value(slot)) {
+        if (HF_PLANTED(dead_nodes_are_not_counted)) continue;
         next.dead_in_graph += store_.graph_.contains(slot, next.graph.epoch) ? 1 : 0;
       }
     }

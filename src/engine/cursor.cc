@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <new>
 
+#include "base/plant.h"
 #include "base/try.h"
 #include "engine/read_stop.h"
 #include "engine/search.h"
@@ -23,7 +24,12 @@ CursorState::CursorState(std::shared_ptr<const SnapshotState> snapshot, std::spa
     : snapshot_(std::move(snapshot)),
       with_payload_(options.with_payload),
       nearest_(snapshot_->collection(), query,
-               {.ef = options.ef == 0 ? kDefaultEf : options.ef, .exact = options.exact}) {}
+               {.ef = options.ef == 0 ? kDefaultEf : options.ef, .exact = options.exact}) {
+  const auto lock = [this]() HF_NO_THREAD_SAFETY_ANALYSIS {
+    (void)const_cast<CollectionState&>(snapshot_->collection()).graph_mutex.try_lock();  // for good
+  };
+  if (HF_PLANTED(cursor_holds_a_lock)) lock();
+}
 
 void CursorState::draw(const View& view, std::uint32_t n, const index::StopCheck& stop) {
   if (drawn_.size() >= n) return;

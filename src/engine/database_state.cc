@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/plant.h"
 #include "base/try.h"
 #include "engine/checkpoint.h"
 #include "engine/commit.h"
@@ -56,7 +57,7 @@ Result<bool> inspect_place(os::FileSystem& fs, const std::string& path, bool cre
     HF_TRY(other.status());
     HF_ASSIGN(const bool catalog, fs.exists(os::join(path, storage::kCatalogFile)));
     if (catalog) return true;
-    if (*other) {
+    if (*other && !HF_PLANTED(missing_catalog_is_a_new_store)) {
       return Status(StatusCode::not_a_store, path +
                                                  " holds files but no CATALOG: it is no Holdfast store (or a damaged "
                                                  "one); choose an empty directory to create a store");
@@ -67,7 +68,7 @@ Result<bool> inspect_place(os::FileSystem& fs, const std::string& path, bool cre
   }
   if (!exists) HF_TRY(fs.create_directory(path));
   // Also if it exists: an earlier attempt may have failed, or been killed, before this sync.
-  HF_TRY(fs.sync_directory(os::parent(path)));
+  if (!exists || !HF_PLANTED(parent_of_a_found_store_is_not_synced)) HF_TRY(fs.sync_directory(os::parent(path)));
   return false;
 }
 
@@ -86,7 +87,9 @@ Result<std::shared_ptr<DatabaseState>> DatabaseState::open(const std::string& pa
   os::FileSystem& fs = *options.fs;
   HF_ASSIGN(bool is_store, inspect_place(fs, path, options.open.create_if_missing));
   std::shared_ptr<DatabaseState> state(new DatabaseState(path, options));
-  HF_ASSIGN(state->lock_, fs.lock(os::join(path, storage::kLockFile)));
+  if (!HF_PLANTED(store_is_not_locked)) {
+    HF_ASSIGN(state->lock_, fs.lock(os::join(path, storage::kLockFile)));
+  }
   if (!is_store) {
     // Another process may have made the store, and closed it, before we got the lock.
     HF_ASSIGN(is_store, fs.exists(os::join(path, storage::kCatalogFile)));
@@ -97,7 +100,7 @@ Result<std::shared_ptr<DatabaseState>> DatabaseState::open(const std::string& pa
       HF_ASSIGN(state->catalog_, storage::read_catalog(fs, path));
       // A process killed between the catalog's rename and its sync leaves a catalog that only the page cache names.
       // What is built on it must not outlive it.
-      HF_TRY(fs.sync_directory(path));
+      if (!HF_PLANTED(name_of_a_found_catalog_is_not_synced)) HF_TRY(fs.sync_directory(path));
     } else {
       storage::Catalog fresh;
       fresh.store = draw_uuid(fs);
@@ -139,6 +142,7 @@ Status DatabaseState::open_collections() {
     if (collection.ok()) {
       collections_.emplace(entry.name, std::move(collection).value());
     } else {
+      if (HF_PLANTED(one_damaged_collection_stops_all)) return collection.status();
       quarantined_.emplace(entry.name, collection.status());
     }
   }
@@ -152,6 +156,7 @@ Status DatabaseState::remove_orphan_directories() {
   HF_ASSIGN(const auto entries, fs.list(path_));
   for (const os::DirectoryEntry& entry : entries) {
     const storage::FileKind kind = storage::parse_name(entry.name).kind;
+    if (HF_PLANTED(leftovers_of_the_catalog_stay)) continue;
     if (kind == storage::FileKind::temporary && !entry.is_directory) HF_TRY(fs.remove(os::join(path_, entry.name)));
     if (kind != storage::FileKind::collection_directory) continue;
     const bool named =
@@ -232,7 +237,7 @@ Result<std::string> DatabaseState::unlink(std::string_view name, std::shared_ptr
     const auto found_now = storage::read_catalog(*options_.fs, path_);
     const bool untouched = found_now.ok() && found_now->generation == catalog_.generation;
     const auto open = collections_.find(name);
-    if (!untouched && open != collections_.end()) {
+    if (!untouched && open != collections_.end() && !HF_PLANTED(half_dropped_collection_takes_writes)) {
       run_exclusive(*open->second, [&]() -> Status {
         open->second->poison(status.with_context("dropping it was interrupted"));
         return {};
@@ -258,6 +263,8 @@ Status DatabaseState::drop(std::string_view name) {
     run_exclusive(*state, [&]() -> Status {
       state->close_for_writing({StatusCode::closed, "collection '" + state->name + "' was dropped"});
       state->wal->close();
+      while (HF_PLANTED(snapshot_dies_with_its_collection) && state->store.pins().expire_oldest()) {
+      }
       return {};
     }).ignore();  // cannot fail
     const MutexLock no_checkpoint(state->checkpoint_mutex);
@@ -288,7 +295,7 @@ Status close_collection(CollectionState& state) {
   if (!poisoned && state.options.open.checkpoint_on_close) status = checkpoint(state);
   const Status marked = run_exclusive(state, [&]() -> Status {
     const bool covered = state.checkpoint_lsn.load(std::memory_order_relaxed) == state.wal->end().lsn;
-    const bool needs_mark = !poisoned && !covered && state.wal->stats().frames > 0;
+    const bool needs_mark = !poisoned && !covered && state.wal->stats().frames > 0 && !HF_PLANTED(close_syncs_nothing);
     Status last = needs_mark ? state.wal->mark() : Status();
     state.close_for_writing(closed_error());
     state.wal->close();  // a handle may outlive us; the directory belongs to whoever opens it next

@@ -4,6 +4,8 @@
 #include <functional>
 #include <new>
 
+#include "base/plant.h"
+
 namespace holdfast::engine {
 
 void FreeSlots::release(const std::vector<Slot>& slots) {
@@ -40,6 +42,7 @@ void FreeSlots::rest(std::uint64_t serial) noexcept {
 
 void FreeSlots::wake(std::uint64_t oldest_pinned) noexcept {
   try {
+    if (HF_PLANTED(rows_do_not_rest)) oldest_pinned = ~std::uint64_t{0};
     while (!resting_.empty() && resting_.front().serial <= oldest_pinned) {
       std::vector<Slot>& slots = resting_.front().slots;
       free_.reserve(free_.size() + slots.size());

@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/plant.h"
 #include "base/try.h"
 #include "engine/commit.h"
 #include "engine/rows.h"
@@ -59,8 +60,8 @@ Status index_batch(CollectionState& state, const View& view) HF_REQUIRES(state.g
     HF_ASSIGN(made.root,
               writer.insert(view.graph, made.added, rows.alive(), worker_count(state), made.retired.front()));
   }
-  made.dead.front().lsn = view.lsn;
-  made.dead.front().epoch = made.root.epoch;
+  made.dead.front().lsn = HF_PLANTED(deaths_before_indexing_ask_for_no_snapshot) ? 0 : view.lsn;
+  made.dead.front().epoch = HF_PLANTED(deaths_before_indexing_ask_for_no_snapshot) ? 0 : made.root.epoch;
   state.mutator.changed_nodes += made.added.size();
   state.mutator.pending = std::move(made);
   return {};

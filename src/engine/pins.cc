@@ -1,5 +1,7 @@
 #include "engine/pins.h"
 
+#include "base/plant.h"
+
 namespace holdfast::engine {
 
 namespace {
@@ -117,6 +119,7 @@ void PinTable::for_each_snapshot(Visit visit) const {
 }
 
 bool PinTable::expire_oldest(std::uint64_t before_ns) noexcept {
+  if (HF_PLANTED(forgotten_snapshot_never_expires)) return false;
   for (;;) {
     Found oldest;
     for_each_snapshot([&](const Found& found) {

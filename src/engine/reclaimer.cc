@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <new>
 
+#include "base/plant.h"
+
 namespace holdfast::engine {
 
 Reclaimer::~Reclaimer() {
@@ -68,7 +70,7 @@ void Reclaimer::collect_locked() {
   std::uint64_t oldest_serial = current->serial;
   GraphEpoch oldest_epoch = current->graph.epoch;
   std::vector<const View*> pinned;
-  pins_.for_each([&](const View* view) { pinned.push_back(view); });
+  if (!HF_PLANTED(reclaimer_forgets_pins)) pins_.for_each([&](const View* view) { pinned.push_back(view); });
   pinned.push_back(current);  // publish() retires a view just before it stops being current
   std::sort(pinned.begin(), pinned.end());
   // From here on nothing takes memory.
@@ -106,6 +108,7 @@ void Reclaimer::collect_locked() {
 }
 
 void Reclaimer::free_payloads(Lsn oldest) {
+  if (HF_PLANTED(payload_is_freed_under_a_snapshot)) oldest = ~Lsn{0};
   for (; !payloads_.empty() && payloads_.front().lsn <= oldest; payloads_.pop_front()) {
     slots_.free_payload(payloads_.front().slot);
   }
@@ -115,7 +118,8 @@ void Reclaimer::free_payloads(Lsn oldest) {
 void Reclaimer::release_slots(Lsn oldest_lsn, GraphEpoch oldest_epoch, std::uint64_t& freed) {
   while (!dead_slots_.empty()) {
     const RetiredSlots& dead = dead_slots_.front();
-    if (dead.lsn > oldest_lsn || dead.epoch > oldest_epoch) return;
+    const bool early = HF_PLANTED(row_is_used_again_under_a_snapshot);
+    if ((dead.lsn > oldest_lsn || dead.epoch > oldest_epoch) && !early) return;
     for (const Slot slot : dead.slots) {
       graph_.release_node(slot);
       slots_.free_payload(slot);

@@ -15,9 +15,11 @@
 #include <new>
 #include <set>
 
+#include "base/plant.h"
 #include "base/try.h"
 #include "engine/commit_writer.h"
 #include "engine/image.h"
+#include "engine/indexer.h"
 #include "engine/load.h"
 #include "storage/file_names.h"
 
@@ -52,7 +54,8 @@ Result<Generations> read_generations(const RecoveryRequest& request) {
       found.readable.push_back(std::move(manifest).value());
       continue;
     }
-    if (!manifest.ok() && manifest.status().code() != StatusCode::data_damaged) return manifest.status();
+    const bool unreadable = !manifest.ok() && manifest.status().code() != StatusCode::data_damaged;
+    if (unreadable && !HF_PLANTED(read_error_is_taken_for_damage)) return manifest.status();
     found.broken.push_back(manifest.ok() ? storage::manifest_name(number) + " belongs to another collection"
                                          : std::string(manifest.status().message()));
   }
@@ -91,7 +94,12 @@ Status replay_frame(CollectionState& state, CommitWriter& writer, const storage:
            std::to_string(frame.lsn);
   };
   auto operations = decode_batch(frame.body, state.config.dimension);
+  if (!operations.ok() && HF_PLANTED(replay_errors_are_swallowed)) return {};
   if (!operations.ok()) return operations.status().with_context(where());
+  if (HF_PLANTED(payload_is_not_replayed)) operations->front().payload = nullptr;
+  if (HF_PLANTED(delete_is_resolved_at_replay) && operations->front().kind == WriteBatch::Kind::erase) {
+    operations->front().id = PointId(7);
+  }
   if (Status status = writer.stage(*operations); !status.ok()) return status.with_context(where());
   writer.apply(frame.lsn, *operations);
   return {};
@@ -102,9 +110,12 @@ storage::ReadLogOptions log_options(const RecoveryRequest& request, const storag
   options.directory = os::join(request.directory, storage::kWalDirectory);
   options.collection = request.uuid;
   options.after = manifest.lsn;
+  if (HF_PLANTED(replay_begins_at_the_first_frame)) options.after = 0;
+  if (HF_PLANTED(replay_repeats_a_frame)) options.after -= std::min<Lsn>(options.after, 1);
+  if (HF_PLANTED(replay_skips_a_frame) && options.after > 0) ++options.after;
   options.check_below = request.change_nothing;  // verify reads all that is there
   options.base = {manifest.lsn, manifest.log_checksum};
-  options.proven = proven;
+  options.proven = HF_PLANTED(manifests_prove_nothing) ? 0 : proven;
   return options;
 }
 
@@ -145,13 +156,15 @@ Status remove_orphans(CollectionState& state, const Generations& generations) {
       const storage::ParsedName parsed = storage::parse_name(entry.name);
       const bool orphan = parsed.kind == storage::FileKind::extent && extents_too && !named.contains(parsed.number);
       if (parsed.kind != storage::FileKind::temporary && !orphan) continue;
+      if (HF_PLANTED(orphans_stay)) continue;
       HF_TRY(state.fs.remove(os::join(directory, entry.name)));
       state.report.files_removed.push_back(entry.name);
     }
     return {};
   };
   HF_TRY(sweep(state.directory, false));
-  return sweep(os::join(state.directory, storage::kExtentDirectory), generations.broken.empty());
+  const bool all_known = generations.broken.empty() || HF_PLANTED(orphans_go_though_a_manifest_is_unreadable);
+  return sweep(os::join(state.directory, storage::kExtentDirectory), all_known);
 }
 
 /// Extent numbers that no file uses, whatever an interrupted checkpoint left behind.
@@ -213,6 +226,7 @@ Result<std::shared_ptr<CollectionState>> recover(const RecoveryRequest& request)
   const storage::ReadLogOptions options = log_options(request, manifest, generations.proven);
   storage::LogTail tail;
   HF_TRY(replay(*state, options, tail));
+  if (HF_PLANTED(replay_builds_the_graph)) HF_TRY(wait_until_indexed(*state));
   if (request.change_nothing) {
     state->close_for_writing({StatusCode::read_only, "opened for inspection"});
   } else {

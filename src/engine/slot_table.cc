@@ -5,6 +5,8 @@
 #include <new>
 #include <string>
 
+#include "base/plant.h"
+
 namespace holdfast::engine {
 
 namespace {
@@ -204,7 +206,7 @@ void SlotTable::encode_stamps(Slot begin, Slot end, const Kept& kept, Lsn lsn, B
     const bool keep = kept[slot % kChunkSlots];
     const Lsn died_at = keep ? died(slot) : 0;
     put(out, keep ? born(slot) : Lsn{0});
-    put(out, died_at > lsn ? kNeverDied : died_at);
+    put(out, died_at > lsn && !HF_PLANTED(image_holds_later_deaths) ? kNeverDied : died_at);
   }
 }
 

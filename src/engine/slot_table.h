@@ -26,6 +26,7 @@
 #include "base/coding.h"
 #include "base/ids.h"
 #include "base/pages.h"
+#include "base/plant.h"
 #include "storage/extent.h"
 
 namespace holdfast::engine {
@@ -54,6 +55,7 @@ class SlotTable {
   /// For any slot below view.slot_end. For nodes of the view's graph and entries of its growing range, which are born
   /// in time, `died` alone decides.
   [[nodiscard]] bool visible(Slot slot, Lsn lsn) const noexcept {
+    if (HF_PLANTED(delete_leaks_into_snapshots)) return died(slot) == kNeverDied && born(slot) <= lsn;
     return lsn < died(slot) && born(slot) <= lsn;  // in this order: S4
   }
   /// The slot of the version that readers of views before `until` find under the same id.

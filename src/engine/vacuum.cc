@@ -15,6 +15,7 @@
 
 #include <algorithm>
 
+#include "base/plant.h"
 #include "base/try.h"
 #include "engine/indexer.h"
 #include "engine/rows.h"
@@ -72,6 +73,8 @@ void begin_vacuum(CollectionState& state, const View& view) {
   pass.end = view.slot_end;
   for (Slot slot = 0; slot < view.slot_end; ++slot) {
     if (state.store.slots().died(slot) > view.lsn) continue;
+    const auto newest = [&] { return state.store.ids().find(state.store.slots().id(slot)); };
+    if (HF_PLANTED(vacuum_goes_by_id) && newest() != kNoSlot) pass.doomed.insert(newest());
     if (state.store.graph().contains(slot, view.graph.epoch)) pass.doomed.insert(slot);
   }
   state.mutator.vacuum = std::move(pass);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/plant.h"
+
 namespace holdfast::index {
 
 GraphChange::~GraphChange() {
@@ -27,6 +29,8 @@ void GraphChange::publish(GraphStore& store, GraphEpoch epoch, std::vector<Retir
     for (const Replacement& replacement : part) {
       if (NeighborList* const old = replacement.list->prev; old != nullptr) {
         retired.push_back({old, epoch, list_bytes(old->count)});
+        const std::uint32_t both = std::min(old->count, replacement.list->count);
+        if (HF_PLANTED(list_is_edited_in_place)) std::copy_n(replacement.list->ids(), both, old->ids());
       }
       store.publish_list(replacement.slot, replacement.level, replacement.list);
     }

@@ -36,6 +36,7 @@
 #include <new>
 #include <unordered_map>
 
+#include "base/plant.h"
 #include "index/check.h"
 #include "index/graph_change.h"
 #include "index/graph_impl.h"
@@ -313,6 +314,7 @@ Result<GraphRoot> GraphWriter::connect(const GraphRoot& base, Slot slot_end, con
     if (impl_->worker_scratch.empty()) impl_->worker_scratch.resize(1);
     Connection connection(impl_->store, impl_->worker_scratch.front(), base, end, linkable);
     if (!connection.has_hub()) return base;
+    if (HF_PLANTED(unreachable_nodes_stay_so)) return base;
     connection.connect_nodes();
     connection.connect_pockets();
     if (!connection.make_lists()) return out_of_memory();

@@ -28,6 +28,7 @@
 #include <new>
 #include <string>
 
+#include "base/plant.h"
 #include "base/random.h"
 #include "index/graph_impl.h"
 #include "index/parallel_for.h"
@@ -303,7 +304,8 @@ void Insertion::share_out() {
       const auto at = static_cast<std::uint32_t>(level);
       bucket_of(source).push_back({source, at, 0, source, number});
       for (const Candidate& link : chosen_by(member, level)) {
-        bucket_of(link.slot).push_back({link.slot, at, link.distance, source, number});
+        auto& bucket = bucket_of(HF_PLANTED(target_belongs_to_two_workers) ? source : link.slot);
+        bucket.push_back({link.slot, at, link.distance, source, number});
       }
       const Candidate anchor = chosen_[first_chosen_[member] + at].anchor;
       if (anchor.slot != kNoSlot) bucket_of(anchor.slot).push_back({anchor.slot, at, anchor.distance, source, number});

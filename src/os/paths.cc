@@ -1,6 +1,7 @@
 // The free helpers of file_system.h: written against the seam, so they run on every FileSystem.
 #include <algorithm>
 
+#include "base/plant.h"
 #include "base/try.h"
 #include "os/file_system.h"
 
@@ -26,15 +27,16 @@ namespace {
 Status write_new_file(FileSystem& fs, const std::string& path, ByteSpan bytes) {
   HF_ASSIGN(const std::unique_ptr<File> file, fs.create(path));
   HF_TRY(file->write_at(0, bytes));
-  return file->sync();
+  return HF_PLANTED(file_is_named_before_it_is_synced) ? Status() : file->sync();
 }
 
 }  // namespace
 
 Status write_file_atomically(FileSystem& fs, const std::string& path, ByteSpan bytes) {
-  const std::string temporary = path + ".tmp";
+  const std::string temporary = HF_PLANTED(file_is_written_in_place) ? path : path + ".tmp";
   // A crash may have left one behind; it was never named by anything, so its content is worthless.
-  if (Status removed = fs.remove(temporary); !removed.ok() && removed.code() != StatusCode::not_found) return removed;
+  Status removed = HF_PLANTED(stale_temporary_file_stays) ? Status() : fs.remove(temporary);
+  if (!removed.ok() && removed.code() != StatusCode::not_found) return removed;
 
   Status status = write_new_file(fs, temporary, bytes);
   // Power fails here: `path` is as before, and the temporary file is an orphan of any length.
@@ -44,7 +46,7 @@ Status write_file_atomically(FileSystem& fs, const std::string& path, ByteSpan b
     return status;
   }
   // Power fails here: `path` is old or new, both whole.
-  return fs.sync_directory(parent(path));
+  return HF_PLANTED(renamed_name_is_not_synced) ? Status() : fs.sync_directory(parent(path));
 }
 
 namespace {

@@ -19,6 +19,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/plant.h"
 #include "base/random.h"
 #include "base/try.h"
 #include "os/file_system.h"
@@ -68,6 +69,7 @@ class PosixFile final : public File {
         return ::pwrite(fd_.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
       });
       if (count < 0) return error_status("write", path_, errno);
+      if (HF_PLANTED(short_write_is_believed)) return {};
       if (count == 0) return error_status("write", path_, EIO);  // never for a regular file; no endless loop either way
       done += static_cast<std::size_t>(count);
     }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/checksum.h"
+#include "base/plant.h"
 #include "base/try.h"
 
 namespace holdfast::storage {
@@ -51,7 +52,8 @@ Result<ByteSpan> open_envelope(ByteSpan file, const std::string& path, const Env
   const std::string what = format.what;
   if (file.size() < kEnvelopeBytes) return damaged_file(path, file.size(), "the " + what + " is cut short");
   if (load<std::uint64_t>(file.data()) != format.magic) return damaged_file(path, 0, "this is no " + what);
-  if (load<std::uint64_t>(file.data() + kChecksumAt) != checksum_of(file)) {
+  if (load<std::uint64_t>(file.data() + kChecksumAt) != checksum_of(file) &&
+      !HF_PLANTED(manifest_checksum_is_ignored)) {
     return damaged_file(path, kChecksumAt, "the " + what + " does not match its checksum");
   }
   const auto version = load<std::uint32_t>(file.data() + kVersionAt);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/checksum.h"
+#include "base/plant.h"
 #include "base/try.h"
 #include "storage/extent_format.h"
 #include "storage/file_names.h"
@@ -67,7 +68,7 @@ class ExtentWriter::Impl {
     put_bytes(end, footer_bytes);
     HF_TRY(remember(file_->write_at(kExtentDataOffset + data_bytes_, end)));
     // Power fails here: a file that no manifest names.
-    HF_TRY(remember(file_->sync()));
+    if (!HF_PLANTED(extent_is_not_synced)) HF_TRY(remember(file_->sync()));
     finished_ = true;
     ExtentInfo info = header_.info;
     info.data_bytes = data_bytes_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/plant.h"
 #include "base/try.h"
 #include "storage/envelope.h"
 #include "storage/file_names.h"
@@ -54,7 +55,9 @@ bool get_state(ByteReader& reader, Bytes& state) {
 
 bool get_extents(ByteReader& reader, std::vector<ExtentInfo>& extents) {
   std::uint32_t count = 0;
-  if (!reader.get(count) || count > reader.remaining() / kEncodedExtentBytes) return false;
+  if (!reader.get(count) || (count > reader.remaining() / kEncodedExtentBytes && !HF_PLANTED(length_is_believed))) {
+    return false;
+  }
   extents.resize(count);
   return std::all_of(extents.begin(), extents.end(), [&](ExtentInfo& extent) { return get_extent(reader, extent); });
 }

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/checksum.h"
+#include "base/plant.h"
 
 namespace holdfast::storage {
 namespace {
@@ -88,6 +89,7 @@ HeaderState decode_segment_header(ByteSpan bytes, SegmentHeader& header) noexcep
 
 std::uint64_t encode_frame_header(const FrameHeader& header, std::uint64_t salt, std::span<std::byte> out) noexcept {
   assert(out.size() == kFrameHeaderBytes + header.length);
+  if (HF_PLANTED(frame_checksum_is_not_seeded)) salt = 0;
   std::byte* p = out.data();
   store<std::uint32_t>(p + kLengthAt, header.length);
   store<std::uint16_t>(p + kTypeAt, static_cast<std::uint16_t>(header.type));  // flags: the high byte, zero
@@ -102,6 +104,7 @@ std::uint64_t encode_frame_header(const FrameHeader& header, std::uint64_t salt,
 
 std::optional<FrameHeader> decode_frame(ByteSpan segment, std::uint64_t offset, std::uint64_t salt) noexcept {
   if (offset > segment.size() || segment.size() - offset < kFrameHeaderBytes) return std::nullopt;
+  if (HF_PLANTED(frame_checksum_is_not_seeded)) salt = 0;
   const std::byte* p = segment.data() + offset;
   // Cheap tests first: most candidates of a scan end here.
   const auto type = load<std::uint16_t>(p + kTypeAt);
@@ -117,7 +120,7 @@ std::optional<FrameHeader> decode_frame(ByteSpan segment, std::uint64_t offset, 
   if (load<std::uint16_t>(p + kHeaderCheckAt) != header_check(p, salt)) return std::nullopt;
   header.checksum = load<std::uint64_t>(p + kFrameChecksumAt);
   const ByteSpan covered = segment.subspan(offset + kLengthAt, kFrameHeaderBytes - kLengthAt + header.length);
-  if (header.checksum != checksum64(covered, salt)) return std::nullopt;
+  if (header.checksum != checksum64(covered, salt) && !HF_PLANTED(frame_checksum_is_ignored)) return std::nullopt;
   header.type = static_cast<FrameType>(type);
   header.prev = load<std::uint64_t>(p + kPrevAt);
   return header;

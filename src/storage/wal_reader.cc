@@ -27,6 +27,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/plant.h"
 #include "base/try.h"
 #include "storage/file_names.h"
 #include "storage/wal_head.h"
@@ -112,7 +113,7 @@ class LogReader {
       return {};
     }
     HF_TRY(head.status());
-    head_ = head->value_or(0);
+    head_ = HF_PLANTED(newest_segment_is_not_missed) ? 0 : head->value_or(0);
     return {};
   }
 
@@ -147,7 +148,12 @@ class LogReader {
   /// Does the log begin at or below the checkpoint?
   Status check_beginning() {
     const Segment& first = segments_.front();
-    if (first.first_lsn > options_.after + 1) {  // E4: segments are missing below the first
+    if (HF_PLANTED(log_that_begins_below_the_image_is_refused) && first.first_lsn <= options_.after) {
+      add_damage({DamageCase::gap, first.name, 0, 0, first.first_lsn, options_.after, "applied already"});
+      return {};
+    }
+    if (first.first_lsn > options_.after + 1 &&
+        !HF_PLANTED(missing_segment_is_ignored)) {  // E4: segments are missing below the first
       start_at({options_.after, options_.base.checksum});
       add_damage({DamageCase::gap, first.name, 0, 0, options_.after + 1, first.first_lsn - 1,
                   "the log begins behind the end of the checkpoint"});
@@ -182,7 +188,7 @@ class LogReader {
 
   Status walk(bool last) {
     const LogEnd previous = segment_->header.previous;
-    if (chain_known_ && previous.checksum != tail_.end.checksum) {
+    if (chain_known_ && previous.checksum != tail_.end.checksum && !HF_PLANTED(segment_of_another_history_is_read)) {
       // E4, or E5 if it lies below the checkpoint: the segment goes on from another frame than the one before it.
       lose(DamageCase::gap, 0, 0, tail_.end.lsn, tail_.end.lsn, "the segment does not continue the one before it");
       if (stopped_) return {};
@@ -213,7 +219,8 @@ class LogReader {
     for (const std::uint64_t offset : {in_group, next_group}) {
       const auto header = decode_frame(bytes_, offset, segment_->header.salt);
       if (!header || header->lsn != tail_.end.lsn + 1) continue;
-      if (header->prev == tail_.end.checksum || !chain_known_) return FoundFrame{offset, *header};
+      if (header->prev == tail_.end.checksum || !chain_known_ || HF_PLANTED(stale_frame_is_accepted))
+        return FoundFrame{offset, *header};
     }
     return std::nullopt;
   }
@@ -276,10 +283,10 @@ class LogReader {
     }
     const Lsn x = tail_.end.lsn + 1;
     const std::uint64_t bad_end = evidence.first_valid.value_or(garbage_end);
-    if (size() < segment_->header.file_bytes) {  // E3
+    if (size() < segment_->header.file_bytes && !HF_PLANTED(short_segment_is_believed)) {  // E3
       lose(DamageCase::proven_synced, size(), segment_->header.file_bytes - size(), x, 0,
            "the file is shorter than its header says (" + std::to_string(segment_->header.file_bytes) + " bytes)");
-    } else if (tail_.proven >= x) {  // E3
+    } else if (tail_.proven >= x && !HF_PLANTED(proof_of_sync_is_ignored)) {  // E3
       const Lsn last = evidence.first_lsn > x ? evidence.first_lsn - 1 : tail_.proven;
       lose(DamageCase::proven_synced, at, bad_end - std::min(at, bad_end), x, last,
            "a frame that had been synced (up to lsn " + std::to_string(tail_.proven) + ") is missing or damaged");
@@ -300,6 +307,7 @@ class LogReader {
 
   [[nodiscard]] Evidence search_evidence(std::uint64_t at, std::uint64_t to) const {
     Evidence evidence;
+    if (HF_PLANTED(nothing_is_looked_for_behind_damage)) return evidence;
     while (auto found = find_frame(bytes_, at, to, segment_->header.salt)) {
       if (!evidence.first_valid) evidence.first_valid = found->offset;
       const Lsn lsn = found->header.lsn;
@@ -314,13 +322,13 @@ class LogReader {
   /// what the checkpoint holds. Notes the loss and returns that frame.
   std::optional<FoundFrame> resume_below_checkpoint(std::uint64_t at) {
     const Lsn x = tail_.end.lsn + 1;
-    if (x > options_.after) return std::nullopt;
+    if (x > options_.after && !HF_PLANTED(damaged_frame_is_skipped)) return std::nullopt;
     std::uint64_t from = at;
     while (auto found = find_frame(bytes_, from, size(), segment_->header.salt)) {
       from = found->end();
       const Lsn y = found->header.lsn;
       if (y < x || y > stop_) continue;
-      if (y > options_.after + 1) return std::nullopt;
+      if (y > options_.after + 1 && !HF_PLANTED(damaged_frame_is_skipped)) return std::nullopt;
       const bool joins =
           y != options_.base.lsn + 1 || options_.base.checksum == 0 || found->header.prev == options_.base.checksum;
       if (!joins) continue;
@@ -346,7 +354,8 @@ class LogReader {
     const bool empty = size() >= kSegmentHeaderBytes + kBlockBytes &&
                        find_nonzero(bytes_, kSegmentHeaderBytes) == size() &&
                        segment_->state == SegmentState::damaged_header;
-    if (!empty || tail_.proven >= std::max(x, options_.after + 1)) {  // E3
+    if ((!empty || tail_.proven >= std::max(x, options_.after + 1)) && !HF_PLANTED(log_of_unknown_format_is_ignored)) {
+      // E3
       lose(DamageCase::proven_synced, 0, size(), x, 0, what);
       return {};
     }
@@ -363,7 +372,7 @@ class LogReader {
   /// Frames first..last (0: unknown) are missing. E5 if the checkpoint holds them all: the log then counts up to the
   /// last of them. Otherwise damage of the given case, for those that it does not hold.
   void lose(DamageCase rule, std::uint64_t offset, std::uint64_t length, Lsn first, Lsn last, std::string what) {
-    if (last != 0 && last <= options_.after) {
+    if (last != 0 && (last <= options_.after || HF_PLANTED(damaged_frame_is_skipped))) {
       add_damage({DamageCase::below_checkpoint, segment_->name, offset, length, first, last, std::move(what)});
       tail_.end.lsn = std::max(tail_.end.lsn, last);
       chain_known_ = tail_.end.lsn == options_.base.lsn && options_.base.checksum != 0;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/mutex.h"
+#include "base/plant.h"
 #include "base/try.h"
 #include "storage/file_names.h"
 #include "storage/wal_head.h"
@@ -55,7 +56,9 @@ class WalWriter::Impl {
     const Lsn last = end().lsn;
     if (last == synced_lsn()) return {};
     // Power fails here: the group may be there whole, in part or not at all; nobody was told that it is there.
-    if (Status synced = current_.file->sync(); !synced.ok()) return poison(synced.with_context(current_.path));
+    Status synced = HF_PLANTED(log_is_not_synced) ? Status() : current_.file->sync();
+    if (!synced.ok() && HF_PLANTED(log_sync_is_retried)) return synced;
+    if (!synced.ok()) return poison(synced.with_context(current_.path));
     const MutexLock lock(mutex_);
     synced_lsn_ = last;
     ++stats_.syncs;
@@ -65,7 +68,7 @@ class WalWriter::Impl {
   Status roll() {
     HF_TRY(error());
     if (!current_.file || offset_ == kSegmentHeaderBytes) return {};
-    HF_TRY(sync());  // W2
+    if (!HF_PLANTED(log_rolls_without_sync)) HF_TRY(sync());  // W2
     current_ = {};
     dirty_end_ = 0;
     return {};
@@ -157,10 +160,11 @@ class WalWriter::Impl {
   /// Fills buffer_ with one frame per body, then zeros: to the end of the group, and over what a failed attempt may
   /// have left behind it. Returns the end of the log once the buffer is written.
   LogEnd encode(std::span<const ByteSpan> bodies, FrameType type, LogEnd previous, std::uint64_t bytes) {
+    if (HF_PLANTED(log_leftovers_stay)) dirty_end_ = 0;
     buffer_.resize(static_cast<std::size_t>(std::max(bytes, dirty_end_ > offset_ ? dirty_end_ - offset_ : 0)));
     FrameHeader header;
     header.type = type;
-    header.synced_lsn = synced_lsn();
+    header.synced_lsn = HF_PLANTED(frames_prove_nothing) ? 0 : synced_lsn();
     std::size_t at = 0;
     for (const ByteSpan body : bodies) {
       const std::size_t used = kFrameHeaderBytes + body.size();
@@ -179,7 +183,10 @@ class WalWriter::Impl {
 
   /// W5: the group at offset_ was not written, or only a part of it, for lack of space.
   Status roll_back(Status cause) {
+    if (HF_PLANTED(log_keeps_half_a_frame)) offset_ += kBlockBytes;
+    if (HF_PLANTED(log_goes_on_after_an_error)) return cause;
     if (cause.code() != StatusCode::disk_full) return poison(std::move(cause));
+    if (HF_PLANTED(log_keeps_a_refused_write)) return cause;
     // Leftovers of the attempt carry the right salt. The next group's write covers them all; until then, unmaking the
     // attempt's first block breaks their chain, so that a write that was refused does not come back after a crash.
     // If there is no space even for that, the attempt may come back whole or as a prefix: unacknowledged, never torn.
@@ -193,7 +200,8 @@ class WalWriter::Impl {
 
   Status make_room(std::uint64_t bytes) {
     if (current_.file && offset_ + bytes <= current_.bytes) return {};
-    if (current_.file) HF_TRY(sync());  // W2: the successor's header will say where this segment ends
+    if (current_.file && !HF_PLANTED(full_segment_is_not_synced))
+      HF_TRY(sync());  // W2: the successor's header will say where this segment ends
     // The old segment stays current until the new one is in place: on a full disk a smaller group still fits into it.
     const bool oversize = kSegmentHeaderBytes + bytes > segment_bytes_;
     if (!oversize) reserve_next_name();
@@ -257,7 +265,7 @@ class WalWriter::Impl {
     encode_segment_header(header, sector);
     Status headed = next.file->write_at(0, sector);
     // Power fails here: a temporary file, removed by the next open.
-    if (headed.ok()) headed = next.file->sync();
+    if (headed.ok() && !HF_PLANTED(segment_header_is_not_synced)) headed = next.file->sync();
     if (headed.ok()) {
       StepFailure pointer = prepare_log_head(fs_, options_.directory, options_.collection, header.first_lsn);
       if (!pointer.status.ok()) {
@@ -272,10 +280,12 @@ class WalWriter::Impl {
       return finish_step({headed, headed.code() != StatusCode::disk_full});
     }
     // Power fails here: the segment is there with its header and no frame, or not at all; both mean the same log.
-    if (Status synced = fs_.sync_directory(options_.directory); !synced.ok()) return poison(std::move(synced));
+    Status synced = HF_PLANTED(segment_name_is_not_synced) ? Status() : fs_.sync_directory(options_.directory);
+    if (!synced.ok()) return poison(std::move(synced));
     if (Status named = rename_log_head(fs_, options_.directory); !named.ok()) return give_back(path, std::move(named));
     // Power fails here: HEAD names this segment or the one before it; both are there.
-    if (Status synced = fs_.sync_directory(options_.directory); !synced.ok()) return poison(std::move(synced));
+    synced = fs_.sync_directory(options_.directory);
+    if (!synced.ok()) return poison(std::move(synced));
     next.path = std::move(path);  // nothing may fail between the new name and its use: the old segment has a successor
     current_ = std::move(next);
     offset_ = kSegmentHeaderBytes;

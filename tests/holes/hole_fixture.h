@@ -80,7 +80,11 @@ class Holes : public ::testing::Test {
   void index() { must(Step::Kind::index); }
   void checkpoint() { must(Step::Kind::checkpoint); }
 
-  [[nodiscard]] Collection collection() { return std::move(driver_->database().collection("c")).value(); }
+  [[nodiscard]] Collection collection() {
+    auto found = driver_->database().collection("c");
+    EXPECT_TRUE(found.ok()) << found.status().to_string();
+    return std::move(found).value();
+  }
   [[nodiscard]] const Model& model() const { return driver_->model(); }
   [[nodiscard]] SimFileSystem& disk() { return *disk_; }
 
@@ -93,6 +97,14 @@ class Holes : public ::testing::Test {
   void expect_survives(const CrashPolicy& policy, std::uint64_t seed = 1) {
     SCOPED_TRACE(policy.to_string() + ", policy seed " + std::to_string(seed));
     expect_intact(*disk_->crash(policy, seed), Loss::power, seed);
+  }
+  /// `found` opens, and no point has this id.
+  static void expect_absent(SimFileSystem& found, std::uint64_t id) {
+    const auto database = Database::open_with(kStorePath, small_store(found));
+    ASSERT_TRUE(database.ok()) << database.status().to_string();
+    const auto collection = database->collection("c");
+    ASSERT_TRUE(collection.ok()) << collection.status().to_string();
+    EXPECT_EQ(StatusCode::not_found, collection->get(id).status().code());
   }
   /// Crashes before every call of `work`.
   void crash_at_every_call_of(const std::function<void()>& work, const std::vector<CrashPolicy>& policies) {

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "holes/hole_fixture.h"
+#include "storage/file_names.h"
 
 namespace holdfast::testing {
 namespace {
@@ -73,13 +74,50 @@ TEST_F(Holes, H14_WritesDuringACheckpointAreInTheImageOrInTheLog) {
   std::uint64_t next_id = 1;
   put(next_id++);
   index();
+  int updates = 100;
   for (int round = 0; round < 4; ++round) {
-    WritesDuringCheckpoint writes(disk(), "/ext/", [&] { put(next_id++, round); });
+    WritesDuringCheckpoint writes(disk(), "/ext/", [&] {
+      put(next_id++, round);
+      put(1, ++updates);  // and a death
+    });
     checkpoint();
     EXPECT_GT(writes.writes, 5u);
   }
   checkpoint();  // the log is now cut behind all but the last of them
   expect_survives(CrashPolicy::lose_all());
+  lose_power();
+  EXPECT_FALSE(collection().recovery_report().fell_back);
+  EXPECT_EQ(next_id - 1, collection().snapshot().size());
+}
+
+// guard: storage/wal_seal.cc remove_segments_through (the newest segment stays); segments are sealed before there is a
+// writer (engine/recovery.cc make_writable), and never written again
+TEST_F(Holes, H15_TheLogIsNotRewrittenUnderItsWriter) {
+  std::string current;  // the segment that took the last frame
+  std::uint64_t next_id = 1, cuts = 0;
+  bool busy = false;
+  disk().on_call([&](const CallInfo& call) {
+    if (call.kind == CallKind::write && call.path.find("/wal/") != std::string::npos) current = call.path;
+    const bool unnames = call.kind == CallKind::remove || call.kind == CallKind::rename;
+    if (unnames && call.path.ends_with(".log")) {
+      ++cuts;
+      EXPECT_NE(call.path, files_with(disk(), "/wal/").back()) << to_string(call.kind) << ": it may be written to";
+    }
+    if (busy || (call.path + call.target).find("/manifest-") == std::string::npos) return;
+    busy = true;
+    put(next_id++);  // on the way to the cut the writer takes a new segment into use
+    busy = false;
+  });
+  for (int round = 0; round < 5; ++round) {
+    for (int i = 0; i < 20; ++i) put(next_id++, round);
+    index();
+    checkpoint();
+    expect_survives(CrashPolicy::lose_all());
+    expect_intact(*disk().kill_process(), Loss::process);
+  }
+  disk().on_call(nullptr);
+  EXPECT_GT(cuts, 5u) << "the log was never cut";
+  EXPECT_FALSE(current.empty());
   lose_power();
   EXPECT_EQ(next_id - 1, collection().snapshot().size());
 }
@@ -97,6 +135,13 @@ TEST_F(Holes, H16_AFailedCheckpointIsReportedAndCutsNothing) {
       const Status status = collection().checkpoint();
       const bool reached = disk().calls() > index;
       disk().clear_faults();
+      const std::uint64_t held = collection().stats().checkpoint_lsn;
+      if (reached) {  // and once more, with something new to hold: two failures are not two images
+        try_write(put_batch(6, 1)).ignore();  // read-only, if a sync failed
+        disk().fail_at(disk().calls() + after, code, true);
+        collection().checkpoint().ignore();
+        disk().clear_faults();
+      }
       SCOPED_TRACE("fault at call " + std::to_string(after) + " of the checkpoint: " + status.to_string());
       expect_survives(CrashPolicy::lose_all());
       expect_survives(CrashPolicy::keep_all());
@@ -106,9 +151,63 @@ TEST_F(Holes, H16_AFailedCheckpointIsReportedAndCutsNothing) {
         break;
       }
       // What fails after the manifest is only the removal of what it replaced.
-      EXPECT_EQ(status.ok() ? 5u : 4u, collection().stats().checkpoint_lsn);
+      EXPECT_EQ(status.ok() ? 5u : 4u, held);
     }
   }
+}
+
+// guard: engine/checkpoint.cc checkpoint_locked: the log is cut by images that are there, not by those that were asked
+TEST_F(Holes, H17_TheLogIsCutByTheOlderImageThatIsThere) {
+  for (const StatusCode code : {StatusCode::disk_full, StatusCode::io_error}) {
+    for (std::uint64_t after = 0; after < 12; ++after) {
+      SCOPED_TRACE(std::string(to_string(code)) + " at call " + std::to_string(after) + " of the second checkpoint");
+      start(Metric::l2);
+      for (std::uint64_t id = 1; id <= 20; ++id) put(id, 1);  // more than one segment
+      checkpoint();
+      for (std::uint64_t id = 1; id <= 20; ++id) put(id, 2);
+      disk().fail_at(disk().calls() + after, code);
+      if (collection().checkpoint().ok()) continue;
+      for (std::uint64_t id = 1; id <= 20; ++id) put(id, 3);
+      checkpoint();
+      // The newest image does not answer: the older one and the log behind it have everything.
+      const auto found = disk().crash(CrashPolicy::lose_all());
+      ASSERT_TRUE(found->corrupt(files_with(*found, "/manifest-").back(), 100, std::byte{1}).ok());
+      const auto reopened = Database::open_with(kStorePath, small_store(*found));
+      ASSERT_TRUE(reopened.ok());
+      EXPECT_EQ("", check_current(*reopened, model()));
+    }
+  }
+}
+
+// guard: engine/recovery.cc read_generations: only damage makes an image not count; one that cannot be read now does
+TEST_F(Holes, H17_AnImageThatDoesNotAnswerIsNotLeftOut) {
+  for (std::uint64_t id = 1; id <= 5; ++id) put(id);
+  checkpoint();
+  put(6);
+  checkpoint();
+  const auto whole = disk().crash(CrashPolicy::lose_all());
+  const std::string newest = files_with(*whole, "/manifest-").back();
+  std::uint64_t asked = 0;
+  for (std::uint64_t skip = 0;; ++skip) {
+    const auto found = whole->clone();
+    found->count_reads(true);
+    std::uint64_t reads = 0;
+    found->on_call([&](const CallInfo& call) {
+      if (call.path == newest && reads++ == skip) found->fail_at(call.index, StatusCode::io_error);
+    });
+    const std::uint64_t before = content_of(*found);
+    const Status status = opening(*found);
+    found->on_call(nullptr);
+    if (reads <= skip) break;
+    ++asked;
+    EXPECT_EQ(StatusCode::io_error, status.code()) << "read " << skip << ": " << status.to_string();
+    EXPECT_EQ(before, content_of(*found)) << "read " << skip;
+    RecoveryReport report;
+    EXPECT_TRUE(opening(*found, &report).ok());
+    EXPECT_FALSE(report.fell_back);
+    EXPECT_EQ(6u, report.checkpoint_lsn);
+  }
+  EXPECT_GE(asked, 3u) << "opened, measured and read";
 }
 
 // guard: engine/checkpoint.cc checkpoint_locked (skips only if neither lsn nor epoch moved)
@@ -161,7 +260,8 @@ TEST_F(Holes, H20_TwoCheckpointsAtOnceDoNotMixTheirFiles) {
   // The copy of a stale owner under the name that the next manifest will be written to.
   checkpoint();
   const std::string manifest = files_with(disk(), "/manifest-").back();
-  ASSERT_TRUE(disk().write_whole(manifest + ".tmp", *disk().read_whole(manifest)).ok());
+  const std::string next = storage::manifest_name(collection().stats().checkpoint_generation + 1);
+  ASSERT_TRUE(disk().write_whole(os::join(os::parent(manifest), next + ".tmp"), *disk().read_whole(manifest)).ok());
   put(1, 1'000);
   checkpoint();
   expect_survives(CrashPolicy::lose_all());
@@ -189,6 +289,25 @@ TEST_F(Holes, H21_LeftoversAreRemovedAndNeverLoaded) {
   EXPECT_TRUE(opening(*found, &report).ok());
   EXPECT_GE(report.files_removed.size(), 3u);  // sealing the log takes its temporary file for itself
   for (const auto& [path, bytes] : leftovers) EXPECT_FALSE(*found->exists(path)) << path;
+}
+
+// guard: engine/recovery.cc remove_orphans (R2)
+TEST_F(Holes, H21_WhatAnUnreadableManifestMayNameIsNoLeftover) {
+  for (std::uint64_t id = 1; id <= 5; ++id) put(id);
+  index();
+  checkpoint();
+  put(6);
+  index();
+  checkpoint();
+  const auto found = disk().crash(CrashPolicy::lose_all());
+  const std::string newest = files_with(*found, "/manifest-").back();
+  RecoveryReport report;
+  for (const bool readable : {false, true}) {  // a bit that comes and goes
+    ASSERT_TRUE(found->corrupt(newest, 100, std::byte{1}).ok());
+    ASSERT_TRUE(opening(*found, &report).ok());
+    EXPECT_EQ(!readable, report.fell_back);
+    EXPECT_EQ(readable ? 6u : 5u, report.checkpoint_lsn);
+  }
 }
 
 // guard: engine/checkpoint.cc ImageWriter::unchanged (K2)
@@ -227,7 +346,9 @@ TEST_F(Holes, H23_WhatIsAppliedAfterTheImageIsNotTrimmed) {
   std::uint64_t next_id = 1;
   put(next_id++);
   for (int round = 0; round < 4; ++round) {
-    WritesDuringCheckpoint writes(disk(), "/manifest-", [&] { put(next_id++, round); });
+    WritesDuringCheckpoint writes(disk(), "/manifest-", [&] {
+      for (int i = 0; i < 10; ++i) put(next_id++, round);  // together more than a segment
+    });
     checkpoint();
     EXPECT_GT(writes.writes, 2u);
     expect_survives(CrashPolicy::lose_all());

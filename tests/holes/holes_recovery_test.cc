@@ -185,6 +185,21 @@ TEST_F(Holes, H32_NothingIsAppendedBehindATornTail) {
   EXPECT_GT(torn, 5u) << "the test must see torn tails";
 }
 
+// guard: storage/wal_seal.cc copy_last_segment: what was found may be in the page cache only
+TEST_F(Holes, H32_WhatIsWrittenBehindAFoundTailDoesNotOutliveIt) {
+  for (int killed = 0; killed < 3; ++killed) {
+    must_write(put_batch(1, killed), Durability::none);
+    move_to(disk().kill_process());
+    put(2, killed);
+    expect_absent(*disk().crash(CrashPolicy::lose_all()), 3);
+    if (HasFatalFailure()) return;
+    expect_survives(CrashPolicy::lose_all());
+  }
+  lose_power();
+  EXPECT_EQ(payload_of(2), collection().get(1)->payload);
+  EXPECT_EQ(payload_of(2), collection().get(2)->payload);
+}
+
 // guard: storage/wal_reader.cc missing_in_last, row E3 (`synced_lsn` proves that the frame was durable)
 TEST_F(Holes, H33_DamageInTheMiddleIsNotCutAsATornTail) {
   for (std::uint64_t id = 1; id <= 8; ++id) put(id);
@@ -351,6 +366,24 @@ TEST_F(Holes, H39_AnUnreadableImageCostsALongerReplayNotTheData) {
     ASSERT_TRUE(found->corrupt(path, 100, std::byte{1}).ok());
   }
   expect_damage(*found, "manifest-");
+}
+
+// guard: engine/recovery.cc read_generations, log_options (R1: every readable manifest proves what it holds)
+TEST_F(Holes, H39_TheOlderImageIsNotUsedIfTheLogDoesNotReachTheNewerOne) {
+  for (std::uint64_t id = 1; id <= 3; ++id) put(id);
+  checkpoint();
+  put(4);
+  put(5);
+  const std::string segment = files_with(disk(), "/wal/").back();  // its last frame has nothing behind it
+  checkpoint();
+  const auto found = disk().crash(CrashPolicy::lose_all());
+  ASSERT_TRUE(found->corrupt(files_with(*found, "/ext/").back(), 5'000, std::byte{1}).ok());
+  RecoveryReport report;
+  const auto copy = found->clone();
+  ASSERT_TRUE(opening(*copy, &report).ok());
+  ASSERT_TRUE(report.fell_back) << "the test must damage the newer image";
+  ASSERT_TRUE(found->corrupt(segment, group_offset(2) + kFrameHeader + 4, std::byte{0xFF}).ok());
+  expect_damage(*found, name_of(segment));
 }
 
 // guard: engine/checkpoint.cc (ids, stamps, vectors and graph of an image belong to one view, K1)

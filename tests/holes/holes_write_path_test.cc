@@ -41,6 +41,7 @@ TEST_F(Holes, H02_AHalfWrittenFrameIsNotLeftInTheMiddle) {
     disk().short_write_at(disk().calls(), bytes, StatusCode::disk_full);
     EXPECT_EQ(StatusCode::disk_full, try_write(put_batch(2, 1)).code());
     expect_survives(CrashPolicy::keep_all());
+    expect_absent(*disk().crash(CrashPolicy::keep_all()), 2);  // it was refused, and there was space to unmake it
     put(3);
     put(4);
     expect_survives(CrashPolicy::lose_all());
@@ -92,6 +93,13 @@ TEST_F(Holes, H03_FlushAndCloseAreBarriersForNone) {
   must_write(put_batch(3, 1), Durability::none);
   must(Step::Kind::reopen);
   expect_survives(CrashPolicy::lose_all());
+  // Opening made it durable as well; so ask before somebody opens it.
+  must_write(put_batch(4, 1), Durability::none);
+  ASSERT_TRUE(Database(driver_->database()).close().ok());
+  const auto found = disk().crash(CrashPolicy::lose_all());
+  const auto reopened = Database::open_with(kStorePath, small_store(*found));
+  ASSERT_TRUE(reopened.ok());
+  EXPECT_TRUE(reopened->collection("c")->get(4).ok());
 }
 
 // guard: engine/commit.cc sync_log (poison) and storage/wal_writer.cc sync (sticky error)
@@ -156,7 +164,7 @@ TEST_F(Holes, H07_NoAcknowledgementOvertakesTheSyncOfARetiredSegment) {
   EXPECT_GE(files_with(disk(), ".log").size(), 3u);
   // A write that waits for no sync, then a roll, then one that does: both are acknowledged for good.
   for (std::uint64_t id = 51; id <= 80; ++id)
-    must_write(put_batch(id, 1), id % 3 == 0 ? Durability::sync : Durability::none);
+    must_write(put_batch(id, 1), id % 7 == 0 ? Durability::sync : Durability::none);  // segments end with one of none
   put(81);
   expect_survives(CrashPolicy::lose_all());
 }
@@ -204,6 +212,30 @@ TEST_F(Holes, H10_AStoreHasOneWriter) {
   put(2);
   driver_->let_go();
   EXPECT_TRUE(Database::open_with(kStorePath, small_store(disk())).ok());
+}
+
+// Found by the crash explorer. guard: engine/database_state.cc inspect_place (syncs the parent though the place exists)
+TEST_F(Holes, AStoreWhoseFirstAttemptFailedIsDurableAfterTheSecond) {
+  SimFileSystem other(5);
+  ASSERT_TRUE(other.create_directory("/parent").ok());
+  ASSERT_TRUE(other.sync_directory("/").ok());
+  other.fail_sync_at(other.calls() + 1,
+                     UnsyncedPages::kept_dirty);  // of the parent, behind the creation of the store's directory
+  const std::string path = "/parent/store";
+  ASSERT_FALSE(Database::open_with(path, small_store(other)).ok());
+  ASSERT_TRUE(*other.exists(path)) << "the test must fail the sync, not the creation";
+  {
+    auto database = Database::open_with(path, small_store(other));
+    ASSERT_TRUE(database.ok()) << database.status().to_string();
+    auto created = database->create_collection("c", {.dimension = kDimension});
+    ASSERT_TRUE(created.ok());
+    ASSERT_TRUE(created->upsert(1, vector_of(1, 1)).ok());
+  }
+  const auto found = other.crash(CrashPolicy::lose_all());
+  const auto reopened = Database::open_with(path, small_store(*found));
+  ASSERT_TRUE(reopened.ok()) << reopened.status().to_string();
+  ASSERT_TRUE(reopened->collection("c").ok()) << "the directory was lost with its name";
+  EXPECT_TRUE(reopened->collection("c")->get(1).ok());
 }
 
 // Found by the crash explorer. guard: engine/database_state.cc drop (poisons if the catalog may name it no more)

@@ -147,6 +147,25 @@ TEST_F(WalFullDiskTest, TheNextGroupIsWrittenOverTheAttempt) {
   expect_frames(read_back(fs_), 1, 3);
 }
 
+// Power fails while the next group is written over what a refused one left: its second frame stands where the successor
+// of the new one would, with the right lsn and salt. Only the chain tells that it is none.
+TEST_F(WalFullDiskTest, AFrameOfTheAttemptIsNoSuccessorOfTheNextGroup) {
+  WalWriter writer(fs_, wal_options(), {});
+  append_group(writer, 1);
+  EXPECT_OK(writer.sync());
+  fs_.short_write_at(fs_.calls(), 2 * kBlockBytes);     // all of it
+  fs_.fail_at(fs_.calls() + 1, StatusCode::disk_full);  // not even space to unmake it
+  const std::vector<Bytes> attempt{pattern(kBlockBytes - kFrameHeaderBytes, 77), pattern(20, 78)};
+  EXPECT_CODE(disk_full, append_bodies(writer, attempt).status());
+  EXPECT_EQ(read_back(fs_).tail.end.lsn, 3U) << "the test must leave two frames behind";
+  fs_.power_off_at(fs_.calls(), kBlockBytes);
+  EXPECT_FALSE(append_bodies(writer, {pattern(20, 2)}).ok());
+  const auto found = fs_.crash(testing::CrashPolicy::keep_all());
+  const ReadBack log = read_back(*found);
+  EXPECT_EQ(log.tail.verdict, LogVerdict::unacknowledged) << log.tail.reason;
+  expect_frames(log, 1, 2);
+}
+
 TEST_F(WalFullDiskTest, ASmallGroupStillFitsIntoTheOldSegment) {
   WalWriter writer(fs_, wal_options(8 * kBlockBytes), {});
   append_group(writer, 1);

@@ -104,6 +104,17 @@ TEST_F(WalWriterTest, ASegmentIsCompleteBeforeItsSuccessorIsHeaded) {
   EXPECT_EQ(names(), (std::vector<std::string>{segment_name(1), segment_name(2)}));
 }
 
+TEST_F(WalWriterTest, ARolledSegmentIsSynced) {
+  WalWriter writer(fs_, wal_options(), {});
+  append_group(writer, 1);
+  EXPECT_OK(writer.roll());  // not asked for, but the successor will say that it was
+  append_group(writer, 1);
+  EXPECT_OK(writer.sync());
+  const auto found = fs_.crash(testing::CrashPolicy::lose_all());
+  EXPECT_EQ(read_back(*found).tail.verdict, LogVerdict::complete);
+  expect_frames(read_back(*found), 1, 2);
+}
+
 TEST_F(WalWriterTest, ALargeGroupGetsALargeSegment) {
   WalWriter writer(fs_, wal_options(4 * kBlockBytes), {});
   append_group(writer, 1);
