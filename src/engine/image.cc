@@ -10,6 +10,9 @@ namespace {
 // dead for ever, and points had one vector.
 constexpr std::uint32_t kStateVersion = 2;
 
+/// More than any collection lives to see; what counts on from here never overflows.
+constexpr GraphEpoch kMaxEpoch = GraphEpoch{1} << 62;
+
 Status damaged(const char* what) { return {StatusCode::data_damaged, std::string("manifest: ") + what}; }
 
 bool plausible(const ImageState& state) {
@@ -18,7 +21,8 @@ bool plausible(const ImageState& state) {
   return view.slot_end <= kMaxSlots && state.graph_end <= view.slot_end && view.live <= view.values &&
          view.values <= view.slot_end && view.dead_in_graph <= view.graph.nodes &&
          view.graph.nodes <= state.graph_end && view.graph.levels <= index::kMaxLevels &&
-         empty == (view.graph.nodes == 0) && (empty ? view.graph.entry == kNoSlot : view.graph.entry < state.graph_end);
+         view.graph.epoch <= kMaxEpoch && empty == (view.graph.nodes == 0) &&
+         (empty ? view.graph.entry == kNoSlot : view.graph.entry < state.graph_end);
 }
 
 }  // namespace
@@ -76,7 +80,7 @@ Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn) {
                                                       "; use a newer Holdfast");
   }
   View& view = state.view;
-  if (!reader.get_string(name) || !reader.get(fields) || fields != 1 || !reader.get_string(field) ||
+  if (!reader.get_string(name) || !reader.get(fields) || fields != 1 || !reader.get_string(field) || !field.empty() ||
       !reader.get(state.config.dimension) || !reader.get(metric) || !reader.get(state.config.m) ||
       !reader.get(state.config.ef_construction) || !reader.get(view.slot_end) || !reader.get(state.graph_end) ||
       !reader.get(view.live) || !reader.get(view.dead_in_graph) || !reader.get(view.graph.epoch) ||
@@ -93,7 +97,8 @@ Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn) {
   for (std::uint32_t i = 0; i < markers; ++i) {
     std::string_view key, value;
     if (!reader.get_string(key) || !reader.get_string(value)) return damaged("markers do not decode");
-    state.markers.emplace(key, value);
+    if (i > 0 && !(state.markers.rbegin()->first < key)) return damaged("markers are not in order");
+    state.markers.emplace_hint(state.markers.end(), key, value);
   }
   state.name = name;
   if (metric > static_cast<std::uint32_t>(Metric::cosine)) return damaged("unknown metric");

@@ -125,8 +125,10 @@ Status PointStore::finish_loading(View view, Markers markers) {
     };
     return {StatusCode::data_damaged, "the manifest counts " + counts(view) + ", the extents hold " + counts(counted)};
   }
-  if (view.graph.levels != 0 && !graph_.contains(view.graph.entry, view.graph.epoch)) {
-    return {StatusCode::data_damaged, "the entry of the graph is no node: row " + std::to_string(view.graph.entry)};
+  if (view.graph.levels != 0 &&
+      graph_.level(view.graph.entry, view.graph.epoch) + 1 != static_cast<int>(view.graph.levels)) {
+    return {StatusCode::data_damaged,
+            "the entry of the graph is no node of its top level: row " + std::to_string(view.graph.entry)};
   }
   if (view.values != view.live) {
     if (Status status = check_loaded_values(view, counted.values); !status.ok()) return status;

@@ -246,7 +246,10 @@ Result<std::shared_ptr<CollectionState>> recover(const RecoveryRequest& request)
 
 Result<std::shared_ptr<CollectionState>> recover_collection(const RecoveryRequest& request) {
   try {
-    return recover(request);
+    auto state = recover(request);
+    if (state.status().code() != StatusCode::not_found) return state;
+    // The catalog names the collection, so its directories were there.
+    return Status(StatusCode::data_damaged, "a part is missing: " + std::string(state.status().message()));
   } catch (const std::bad_alloc&) {
     return Status(StatusCode::resource_exhausted,
                   "not enough memory to open collection '" + request.name + "'; nothing was changed");

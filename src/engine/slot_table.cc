@@ -124,7 +124,10 @@ Result<std::string_view> SlotTable::payload(Slot slot) const {
   const std::byte* data = extent.data().data();
   const auto begin = load<std::uint64_t>(data + i * sizeof(std::uint64_t));
   const auto end = load<std::uint64_t>(data + (i + 1) * sizeof(std::uint64_t));
-  if (begin > end || end > extent.info().data_bytes) return damaged("payload offsets out of order", i * 8);
+  const std::uint64_t texts_begin = (chunk.mapped + std::uint64_t{1}) * sizeof(std::uint64_t);
+  if (begin < texts_begin || begin > end || end > extent.info().data_bytes) {
+    return damaged("payload offsets out of order", i * sizeof(std::uint64_t));
+  }
   if (begin == end) return std::string_view();
   if (Status status = extent.verify(begin, end - begin); !status.ok()) return status;
   return std::string_view(reinterpret_cast<const char*>(data + begin), end - begin);
@@ -246,6 +249,7 @@ Status SlotTable::load_ids(Slot begin, std::uint32_t slots, ByteSpan data) {
     chunk.low[row] = load<std::uint64_t>(data.data() + i * kIdRowBytes + 8);
     const auto kind = load<std::uint8_t>(data.data() + slots * kIdRowBytes + i);
     if (kind > 1) return damaged("unknown kind of id", slots * kIdRowBytes + i);
+    if (kind == 0 && chunk.high[row] != 0) return damaged("an id that is no number", i * kIdRowBytes);
     chunk.flags[row] = kind;
     chunk.previous[row] = kNoSlot;
     chunk.next_value[row] = kNoSlot;

@@ -104,6 +104,8 @@ class Graph {
   /// link ranges (< slot_end); data_damaged (message with the byte offset within `data`) otherwise. REQUIRES that the
   /// vector table has rows below `slot_end` before anything is searched.
   Status attach_level0(std::uint32_t chunk, ByteSpan data, Slot slot_end, std::shared_ptr<const void> owner);
+  /// After attach_level0() of the chunk: a row that is no node has no upper levels. (They would stay in the way of a
+  /// node that is inserted there.)
   Status load_upper(std::uint32_t chunk, ByteSpan data, Slot slot_end);
   /// Largest epoch at which any list of the chunk changed (0: never since attach). Pairs with the writer's release.
   [[nodiscard]] GraphEpoch changed_epoch(std::uint32_t chunk) const noexcept;

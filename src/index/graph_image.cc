@@ -186,6 +186,7 @@ Status Graph::load_upper(std::uint32_t chunk, ByteSpan data, Slot slot_end) {
                      "level " + std::to_string(level) + " of " + std::to_string(kMaxLevels));
     }
     const Slot slot = range.begin + row;
+    if (!contains(slot, 0)) return damaged(chunk, offset, "upper levels of row " + std::to_string(row) + ", no node");
     if (graph.upper_node(slot) != nullptr) return damaged(chunk, offset, "a node that is loaded already");
     const UpperNode* published = nullptr;
     {

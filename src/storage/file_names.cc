@@ -28,6 +28,7 @@ std::optional<std::uint64_t> parse_hexadecimal(std::string_view text) {
     if (digit == std::string_view::npos) return std::nullopt;
     number = (number << 4) | digit;
   }
+  if (number > kMaxFileNumber) return std::nullopt;
   return number;
 }
 

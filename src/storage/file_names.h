@@ -29,6 +29,9 @@ inline constexpr std::string_view kExtentDirectory = "ext";
 inline constexpr std::string_view kNextSegmentFile = "next.tmp";
 inline constexpr std::string_view kLogHeadFile = "HEAD";
 
+/// Numbers in names (and those in manifests that names are made of) stay below: what counts on from them never overflows.
+inline constexpr std::uint64_t kMaxFileNumber = (std::uint64_t{1} << 63) - 1;
+
 enum class FileKind : std::uint8_t {
   lock,
   catalog,

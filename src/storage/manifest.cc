@@ -93,6 +93,9 @@ Result<Manifest> read_manifest(os::FileSystem& fs, const std::string& directory,
   if (manifest.generation != generation) {
     return damaged_file(path, kEnvelopeBytes, "the manifest is of generation " + std::to_string(manifest.generation));
   }
+  if (manifest.lsn > kMaxFileNumber || manifest.next_extent > kMaxFileNumber) {
+    return damaged_file(path, kEnvelopeBytes, "the manifest counts further than anything can");
+  }
   for (const ExtentInfo& extent : manifest.extents) {
     if (extent.number >= manifest.next_extent) {
       return damaged_file(path, kEnvelopeBytes,

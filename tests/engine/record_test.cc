@@ -54,6 +54,34 @@ TEST(Record, every_flipped_bit_decodes_or_is_refused_but_never_overruns) {
 
 TEST(Record, another_dimension_is_refused) { EXPECT_FALSE(decode_batch(encode_batch(sample()), 4).ok()); }
 
+// The first of the two would die when it was born, and no image may say so.
+TEST(Record, an_id_that_stands_twice_is_refused) {
+  const std::vector<float> vector{1, 2, 3};
+  for (const std::uint64_t others : {0, 1, 500}) {
+    SCOPED_TRACE(others);
+    WriteBatch batch;
+    batch.upsert(7, vector);
+    for (std::uint64_t id = 0; id < others; ++id) batch.erase(100 + id);
+    EXPECT_TRUE(decode_batch(encode_batch(batch), 3).ok());
+    WriteBatch twice = batch;
+    twice.upsert(7, vector);
+    EXPECT_EQ(decode_batch(encode_batch(twice), 3).status().code(), StatusCode::data_damaged);
+    twice = batch;
+    twice.erase(7);
+    EXPECT_EQ(decode_batch(encode_batch(twice), 3).status().code(), StatusCode::data_damaged);
+  }
+  WriteBatch markers;
+  markers.set_marker("a", "1");
+  markers.set_marker("a", "2");
+  EXPECT_TRUE(decode_batch(encode_batch(markers), 3).ok()) << "a marker is no id";
+}
+
+TEST(Record, an_id_that_nobody_could_ask_for_is_refused) {
+  WriteBatch batch;
+  batch.erase(PointId::from_parts(PointId::Kind::number, 1, 2));
+  EXPECT_EQ(decode_batch(encode_batch(batch), 3).status().code(), StatusCode::data_damaged);
+}
+
 TEST(Record, descriptions_are_short) {
   EXPECT_EQ(describe_batch(encode_batch(sample())),
             "2 upserts, 1 erase, 1 marker: 7, -00000000-0000-0001-0000-000000000002, 8");

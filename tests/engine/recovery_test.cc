@@ -163,6 +163,28 @@ TEST_F(RecoveryTest, a_missing_collection_directory_is_damage) {
   EXPECT_EQ(db.quarantined().size(), 1u);
 }
 
+// Its own directory was noticed, those inside gave `not_found`.
+TEST_F(RecoveryTest, a_missing_directory_inside_a_collection_is_damage) {
+  make_store();
+  const auto whole = disk_->clone();
+  for (const std::string name : {"wal", "ext"}) {
+    SCOPED_TRACE(name);
+    disk_ = whole->clone();
+    std::string directory;
+    for (const auto& file : disk_->files()) {
+      if (file.is_directory && file.path.ends_with("/" + name)) directory = file.path;
+    }
+    for (const auto& file : disk_->files()) {
+      if (file.path.starts_with(directory + "/")) HF_ASSERT_OK(disk_->remove(file.path));
+    }
+    HF_ASSERT_OK(disk_->remove_directory(directory));
+    Database db = reopen().value();
+    const std::vector<QuarantinedCollection> quarantined = db.quarantined();
+    ASSERT_EQ(quarantined.size(), 1u);
+    HF_EXPECT_CODE(StatusCode::data_damaged, quarantined[0].status);
+  }
+}
+
 TEST_F(RecoveryTest, left_overs_of_interrupted_work_are_removed) {
   make_store();
   const std::string collection = os::parent(on_disk("/manifest-"));

@@ -118,6 +118,10 @@ TEST(SlotTable, impossible_images_are_refused) {
   Bytes ids(17);
   ids[16] = std::byte{2};
   EXPECT_FALSE(slots.load_ids(0, 1, ids).ok()) << "unknown kind of id";
+  ids[16] = std::byte{0};
+  EXPECT_TRUE(slots.load_ids(0, 1, ids).ok());
+  ids[0] = std::byte{1};
+  EXPECT_FALSE(slots.load_ids(0, 1, ids).ok()) << "a number above 2^64";
 }
 
 }  // namespace

@@ -110,6 +110,7 @@ TEST(GraphImage, DamagedUpperLevelsAreRefused) {
   const Images images = images_of(world);
   const auto outcome = [&](const Bytes& bytes, Slot slot_end) {
     World fresh(8, Metric::l2, {4, 40});
+    EXPECT_TRUE(attach(fresh, shared(images.level0), 300).ok());
     return fresh.graph->load_upper(0, bytes, slot_end);
   };
   EXPECT_TRUE(outcome(images.upper, 300).ok());
@@ -121,6 +122,21 @@ TEST(GraphImage, DamagedUpperLevelsAreRefused) {
   longer.push_back(std::byte{0});
   EXPECT_EQ(outcome(longer, 300).code(), StatusCode::data_damaged);
   EXPECT_EQ(outcome(images.upper, 5).code(), StatusCode::data_damaged);
+}
+
+// They would stay in the way of whatever is inserted there, for good.
+TEST(GraphImage, UpperLevelsOfNoNodeAreRefused) {
+  World world(8, Metric::l2, {4, 40});
+  world.add_rows(clustered(300, 8, 5, 55));
+  world.index_all();
+  Images images = images_of(world);
+  const auto row = load<std::uint32_t>(images.upper.data() + sizeof(std::uint32_t));
+  store<std::uint32_t>(images.level0.data() + row * world.graph->level0_row_bytes(), 0xFFFFFFFF);
+  World fresh(8, Metric::l2, {4, 40});
+  ASSERT_TRUE(attach(fresh, shared(images.level0), 300).ok());
+  const Status status = fresh.graph->load_upper(0, images.upper, 300);
+  EXPECT_EQ(status.code(), StatusCode::data_damaged);
+  EXPECT_NE(status.message().find("row " + std::to_string(row) + ", no node"), std::string::npos) << status.message();
 }
 
 // Whatever passes validation can be searched, checked and extended: no byte of an image may lead out of range (ASan

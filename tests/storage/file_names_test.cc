@@ -6,7 +6,7 @@ namespace holdfast::storage {
 namespace {
 
 TEST(FileNames, EveryNameIsParsedBack) {
-  for (const std::uint64_t number : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{0xABCDEF}, ~std::uint64_t{0}}) {
+  for (const std::uint64_t number : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{0xABCDEF}, kMaxFileNumber}) {
     EXPECT_EQ(parse_name(manifest_name(number)).kind, FileKind::manifest);
     EXPECT_EQ(parse_name(manifest_name(number)).number, number);
     EXPECT_EQ(parse_name(segment_name(number)).kind, FileKind::segment);
@@ -23,7 +23,7 @@ TEST(FileNames, EveryNameIsParsedBack) {
 TEST(FileNames, NameOrderIsNumberOrder) {
   EXPECT_LT(segment_name(9), segment_name(10));
   EXPECT_LT(segment_name(0xFF), segment_name(0x100));
-  EXPECT_LT(manifest_name(1), manifest_name(~std::uint64_t{0}));
+  EXPECT_LT(manifest_name(1), manifest_name(kMaxFileNumber));
 }
 
 TEST(FileNames, FixedNames) {
@@ -38,7 +38,7 @@ TEST(FileNames, FixedNames) {
 TEST(FileNames, StrangeNamesAreUnknown) {
   for (const char* name :
        {"", ".", "c-", "lock", "manifest-", "manifest-1", "manifest-000000000000000G", "manifest-00000000000000001",
-        "000000000000000A.log", "1.log", ".log", "0000000000000001.logs", "0000000000000001.ext ",
+        "manifest-ffffffffffffffff", "8000000000000000.log", "000000000000000A.log", "1.log", ".log", "0000000000000001.logs", "0000000000000001.ext ",
         "c-00112233-4455-6677-8899-aabbccddeef", "c-00112233x4455-6677-8899-aabbccddeeff", "README"}) {
     EXPECT_EQ(parse_name(name).kind, FileKind::unknown) << name;
   }

@@ -167,6 +167,18 @@ TEST(CatalogTest, ComesBack) {
   }
 }
 
+// What counts on from them would begin again at 0, below everything that exists.
+TEST(ManifestTest, NumbersWithoutSuccessorsAreRefused) {
+  SimFileSystem fs;
+  for (const bool lsn : {true, false}) {
+    Manifest manifest;
+    manifest.generation = 1;
+    (lsn ? manifest.lsn : manifest.next_extent) = ~std::uint64_t{0};
+    EXPECT_OK(write_manifest(fs, "/", manifest));
+    EXPECT_CODE(data_damaged, read_manifest(fs, "/", 1).status());
+  }
+}
+
 TEST(CatalogTest, AllDamageIsNoticed) {
   SimFileSystem fs;
   EXPECT_OK(write_catalog(fs, "/", sample_catalog()));

@@ -1,0 +1,74 @@
+// The engine's part of a manifest, whose checksum was right: what no checkpoint can have written is refused.
+#include "engine/image.h"
+
+#include <gtest/gtest.h>
+
+namespace holdfast::engine {
+namespace {
+
+ImageState sample() {
+  ImageState state;
+  state.name = "points";
+  state.config.dimension = 4;
+  state.view.slot_end = 9;
+  state.view.live = 5;
+  state.view.values = 6;
+  state.view.dead_in_graph = 1;
+  state.view.graph = {7, 3, 2, 7};
+  state.graph_end = 8;
+  state.connected = true;
+  state.markers = {{"a", "1"}, {"b", "2"}};
+  return state;
+}
+
+StatusCode outcome(const ImageState& state) { return decode_image_state(encode_image_state(state), 3).status().code(); }
+
+TEST(ImageState, round_trip) {
+  const Bytes bytes = encode_image_state(sample());
+  const auto state = decode_image_state(bytes, 3);
+  ASSERT_TRUE(state.ok()) << state.status().to_string();
+  EXPECT_EQ(encode_image_state(*state), bytes);
+  EXPECT_EQ(state->view.lsn, 3u);
+}
+
+TEST(ImageState, every_truncation_is_refused) {
+  const Bytes bytes = encode_image_state(sample());
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_EQ(decode_image_state(ByteSpan(bytes).first(size), 3).status().code(), StatusCode::data_damaged) << size;
+  }
+}
+
+TEST(ImageState, counts_that_contradict_each_other_are_refused) {
+  const auto refused = [](auto change) {
+    ImageState state = sample();
+    change(state);
+    return outcome(state) == StatusCode::data_damaged;
+  };
+  EXPECT_FALSE(refused([](ImageState&) {}));
+  EXPECT_TRUE(refused([](ImageState& s) { s.view.live = s.view.values + 1; }));
+  EXPECT_TRUE(refused([](ImageState& s) { s.view.values = s.view.slot_end + 1; }));
+  EXPECT_TRUE(refused([](ImageState& s) { s.graph_end = s.view.slot_end + 1; }));
+  EXPECT_TRUE(refused([](ImageState& s) { s.view.graph.nodes = s.graph_end + 1; }));
+  EXPECT_TRUE(refused([](ImageState& s) { s.view.dead_in_graph = s.view.graph.nodes + 1; }));
+  EXPECT_TRUE(refused([](ImageState& s) { s.view.graph.entry = s.graph_end; }));
+  EXPECT_TRUE(refused([](ImageState& s) { s.view.graph.levels = 0; }));
+  EXPECT_TRUE(refused([](ImageState& s) { s.view.graph.levels = index::kMaxLevels + 1; }));
+  EXPECT_TRUE(refused([](ImageState& s) { s.config.dimension = 0; }));
+}
+
+// The next epoch would have been 0: older than every list there is.
+TEST(ImageState, an_epoch_without_a_successor_is_refused) {
+  ImageState state = sample();
+  state.view.graph.epoch = ~GraphEpoch{0};
+  EXPECT_EQ(outcome(state), StatusCode::data_damaged);
+}
+
+// The second of two was ignored.
+TEST(ImageState, a_marker_that_stands_twice_is_refused) {
+  Bytes bytes = encode_image_state(sample());
+  bytes[bytes.size() - 6] = std::byte{'a'};  // u32 1 | 'b' | u32 1 | '2'
+  EXPECT_EQ(decode_image_state(bytes, 3).status().message(), "manifest: markers are not in order");
+}
+
+}  // namespace
+}  // namespace holdfast::engine
