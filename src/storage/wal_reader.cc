@@ -370,7 +370,7 @@ class LogReader {
   // --- the outcome ---
 
   /// Frames first..last (0: unknown) are missing. E5 if the checkpoint holds them all: the log then counts up to the
-  /// last of them. Otherwise damage of the given case, for those that it does not hold.
+  /// last of them. Otherwise damage of the given case (not E5), for those that it does not hold.
   void lose(DamageCase rule, std::uint64_t offset, std::uint64_t length, Lsn first, Lsn last, std::string what) {
     if (last != 0 && (last <= options_.after || HF_PLANTED(damaged_frame_is_skipped))) {
       add_damage({DamageCase::below_checkpoint, segment_->name, offset, length, first, last, std::move(what)});
@@ -379,7 +379,6 @@ class LogReader {
       tail_.end.checksum = chain_known_ ? options_.base.checksum : 0;
       return;
     }
-    if (rule == DamageCase::below_checkpoint) rule = DamageCase::proven_synced;
     first = std::max(first, options_.after + 1);
     add_damage({rule, segment_->name, offset, length, first, last, std::move(what)});
   }
