@@ -87,7 +87,11 @@ $(presets:%=test-%): test-%: build-%
 	$(call ctest,$*)
 
 .PHONY: coverage
-coverage: deps-test test-coverage ## line coverage of src by the tests
-	llvm-profdata-14 merge -sparse build/coverage/profiles/*.profraw -o build/coverage/all.profdata
-	llvm-cov-14 report -instr-profile build/coverage/all.profdata -ignore-filename-regex 'tests/|/usr/' \
-	  $$(find build/coverage/tests -name '*_test*' -type f -executable -printf '-object %p ')
+coverage: deps-test ## line coverage of storage, recovery and commit; branches of the end-of-log decision
+	scripts/coverage $(JOBS)
+
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: deps-test ## every fuzz target for FUZZ_SECONDS (fuzz/README.md)
+	$(call build,fuzz)
+	fuzz/run $(FUZZ_SECONDS) $(JOBS)
