@@ -29,7 +29,7 @@ inline constexpr std::string_view kExtentDirectory = "ext";
 inline constexpr std::string_view kNextSegmentFile = "next.tmp";
 inline constexpr std::string_view kLogHeadFile = "HEAD";
 
-/// Numbers in names (and those in manifests that names are made of) stay below: what counts on from them never overflows.
+/// Numbers in names, and those in manifests that become names, go up to here: counting on from them never overflows.
 inline constexpr std::uint64_t kMaxFileNumber = (std::uint64_t{1} << 63) - 1;
 
 enum class FileKind : std::uint8_t {
