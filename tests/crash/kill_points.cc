@@ -25,13 +25,13 @@ struct PointInfo {
   std::uint64_t passings;
 };
 constexpr std::array<PointInfo, kKillPoints> kPoints{{
-    {"log.filling", 3},        {"log.headed", 3},       {"log.named", 3},      {"log.torn", 100},
-    {"log.written", 100},      {"log.synced", 60},      {"log.removed", 3},    {"seal.copied", 1},
-    {"seal.named", 1},         {"extent.torn", 20},     {"extent.synced", 14}, {"extents.named", 3},
-    {"extent.removed", 10},    {"manifest.written", 3}, {"manifest.named", 3}, {"manifest.synced", 3},
-    {"manifest.removed", 2},   {"catalog.written", 1},  {"catalog.named", 1},  {"collection.made", 1},
-    {"collection.removed", 1}, {"backup.copied", 12},   {"backup.swapped", 1}, {"open.call", 80},
-    {"close.call", 60},
+    {"log.filling", 3},     {"log.headed", 3},         {"log.named", 3},        {"head.named", 3},
+    {"log.torn", 100},      {"log.written", 100},      {"log.synced", 60},      {"log.removed", 3},
+    {"seal.copied", 1},     {"seal.named", 1},         {"extent.torn", 20},     {"extent.synced", 14},
+    {"extents.named", 3},   {"extent.removed", 10},    {"manifest.written", 3}, {"manifest.named", 3},
+    {"manifest.synced", 3}, {"manifest.removed", 2},   {"catalog.written", 1},  {"catalog.named", 1},
+    {"collection.made", 1}, {"collection.removed", 1}, {"backup.copied", 12},   {"backup.swapped", 1},
+    {"open.call", 80},      {"close.call", 60},
 }};
 
 std::string_view name_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
@@ -133,6 +133,7 @@ class KillFileSystem final : public os::FileSystem {
       manifest_named_.store(true, std::memory_order_relaxed);  // read by the same thread
     }
     if (kind == FileKind::catalog) kill_.pass(KillPoint::catalog_named);
+    if (role_ == KillRole::store && name_of(to) == storage::kLogHeadFile) kill_.pass(KillPoint::head_named);
     if (role_ == KillRole::backup) kill_.pass(KillPoint::backup_swapped);
     return status;
   }

@@ -18,6 +18,7 @@ enum class KillPoint : std::uint32_t {
   log_filling,       ///< half of the zeros of the next segment are written
   log_headed,        ///< its header is synced, it has no name yet
   log_named,         ///< it has its name, the directory is not synced
+  head_named,        ///< HEAD names it, the directory is not synced
   log_torn,          ///< a part of a group is written
   log_written,       ///< the group is written, not synced
   log_synced,        ///< synced, not published or acknowledged
