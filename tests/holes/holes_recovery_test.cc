@@ -374,10 +374,10 @@ TEST_F(Holes, H39_TheOlderImageIsNotUsedIfTheLogDoesNotReachTheNewerOne) {
   checkpoint();
   put(4);
   put(5);
-  const std::string segment = files_with(disk(), "/wal/").back();  // its last frame has nothing behind it
+  const std::string segment = files_with(disk(), ".log").back();  // its last frame has nothing behind it
   checkpoint();
   const auto found = disk().crash(CrashPolicy::lose_all());
-  ASSERT_TRUE(found->corrupt(files_with(*found, "/ext/").back(), 5'000, std::byte{1}).ok());
+  ASSERT_TRUE(found->corrupt(files_with(*found, "/ext/").back(), 100, std::byte{1}).ok());
   RecoveryReport report;
   const auto copy = found->clone();
   ASSERT_TRUE(opening(*copy, &report).ok());
