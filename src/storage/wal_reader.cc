@@ -198,7 +198,7 @@ class LogReader {
     if (differs_from_base(previous)) return {};
 
     std::uint64_t at = kSegmentHeaderBytes;  // the end of the last frame that counts
-    while (!stopped_ && tail_.end.lsn < stop_) {
+    while (tail_.end.lsn < stop_) {
       std::optional<FoundFrame> found = next_frame(at);
       if (!found) {
         found = last ? missing_in_last(at) : missing_before_successor(at);

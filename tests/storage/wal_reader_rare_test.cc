@@ -76,9 +76,19 @@ TEST_F(WalReaderRareTest, E5_GoesOnOnlyWithTheSuccessorOfTheFrameThatTheCheckpoi
   const ReadBack own = read_back(fs_, read_options(3, 3, {3, checksum_of_3}));
   EXPECT_EQ(own.tail.verdict, LogVerdict::damage_below_checkpoint) << own.tail.reason;
   expect_frames(own, 4, 5);
+  const ReadBack unknown = read_back(fs_, read_options(3, 3, {3, 0}));
+  EXPECT_EQ(unknown.tail.verdict, LogVerdict::damage_below_checkpoint) << "nothing to compare with";
+  expect_frames(unknown, 4, 5);
   const ReadBack other = read_back(fs_, read_options(3, 3, {3, checksum_of_3 + 1}));
   EXPECT_EQ(other.tail.verdict, LogVerdict::damage) << "frame 4 follows another frame 3 than the checkpoint holds";
   EXPECT_TRUE(other.frames.empty());
+}
+
+TEST_F(WalReaderRareTest, E0_ACheckpointThatKnowsNoChecksumIsOfAnyHistory) {
+  write_synced(5);
+  const ReadBack log = read_back(fs_, read_options(3, 3, {3, 0}));
+  EXPECT_EQ(log.tail.verdict, LogVerdict::complete) << log.tail.reason;
+  expect_frames(log, 4, 5);
 }
 
 TEST_F(WalReaderRareTest, E3_ASegmentOfAnotherLogIsNeverTakenForAnEmptyOne) {
