@@ -38,8 +38,9 @@ TEST(FileNames, FixedNames) {
 TEST(FileNames, StrangeNamesAreUnknown) {
   for (const char* name :
        {"", ".", "c-", "lock", "manifest-", "manifest-1", "manifest-000000000000000G", "manifest-00000000000000001",
-        "manifest-ffffffffffffffff", "8000000000000000.log", "000000000000000A.log", "1.log", ".log", "0000000000000001.logs", "0000000000000001.ext ",
-        "c-00112233-4455-6677-8899-aabbccddeef", "c-00112233x4455-6677-8899-aabbccddeeff", "README"}) {
+        "manifest-ffffffffffffffff", "8000000000000000.log", "000000000000000A.log", "1.log", ".log",
+        "0000000000000001.logs", "0000000000000001.ext ", "c-00112233-4455-6677-8899-aabbccddeef",
+        "c-00112233x4455-6677-8899-aabbccddeeff", "README"}) {
     EXPECT_EQ(parse_name(name).kind, FileKind::unknown) << name;
   }
 }
