@@ -40,7 +40,7 @@ storage::ReadLogOptions options_of(const Bundle& bundle) {
     // As far as they go; a manifest is refused with larger ones.
     (void)(reader.get(options.after) && reader.get(options.proven) && reader.get(options.base.lsn) &&
            reader.get(options.base.checksum));
-    options.after &= storage::kMaxFileNumber;
+    options.after &= storage::kMaxFileNumber / 2;
     options.base.lsn &= storage::kMaxFileNumber;
   }
   return options;

@@ -93,7 +93,7 @@ Result<Manifest> read_manifest(os::FileSystem& fs, const std::string& directory,
   if (manifest.generation != generation) {
     return damaged_file(path, kEnvelopeBytes, "the manifest is of generation " + std::to_string(manifest.generation));
   }
-  if (manifest.lsn > kMaxFileNumber || manifest.next_extent > kMaxFileNumber) {
+  if (manifest.lsn > kMaxFileNumber / 2 || manifest.next_extent > kMaxFileNumber / 2) {
     return damaged_file(path, kEnvelopeBytes, "the manifest counts further than anything can");
   }
   for (const ExtentInfo& extent : manifest.extents) {

@@ -83,7 +83,9 @@ HeaderState decode_segment_header(ByteSpan bytes, SegmentHeader& header) noexcep
   header.previous.lsn = load<std::uint64_t>(p + kPreviousLsnAt);
   header.previous.checksum = load<std::uint64_t>(p + kPreviousChecksumAt);
   header.file_bytes = load<std::uint64_t>(p + kFileBytesAt);
-  const bool sane = header.first_lsn != 0 && header.previous.lsn == header.first_lsn - 1;
+  // Before the first frame of all there is none, and so none with a checksum.
+  const bool sane = header.first_lsn != 0 && header.previous.lsn == header.first_lsn - 1 &&
+                    (header.previous.lsn != 0 || header.previous.checksum == 0);
   return sane ? HeaderState::valid : HeaderState::damaged;
 }
 

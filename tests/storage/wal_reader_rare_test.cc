@@ -121,6 +121,18 @@ TEST_F(WalReaderRareTest, E5_ADamagedHeaderWithoutFramesBelowTheCheckpoint) {
   EXPECT_EQ(log.tail.end, (LogEnd{4, 99}));
 }
 
+// Read again after it was sealed, the log ended with another checksum than before.
+TEST_F(WalReaderRareTest, E3_AFirstSegmentThatContinuesAFrameWhichCannotBe) {
+  write_synced(2);
+  Bytes content = content_of(segment_name(1));
+  SegmentHeader header;
+  ASSERT_EQ(decode_segment_header(content, header), HeaderState::valid);
+  header.previous.checksum = 16;
+  encode_segment_header(header, std::span<std::byte, kSegmentHeaderBytes>(content.data(), kSegmentHeaderBytes));
+  set_content(segment_name(1), content);
+  EXPECT_EQ(read_back(fs_).tail.verdict, LogVerdict::damage);
+}
+
 TEST_F(WalReaderRareTest, E3_ASegmentNamedZero) {
   write_synced(2);
   EXPECT_OK(fs_.rename(os::join(kWal, segment_name(1)), os::join(kWal, segment_name(0))));
