@@ -42,6 +42,7 @@ storage::ReadLogOptions options_of(const Bundle& bundle) {
            reader.get(options.base.checksum));
     options.after &= storage::kMaxFileNumber / 2;
     options.base.lsn &= storage::kMaxFileNumber;
+    if (options.base.lsn == 0) options.base.checksum = 0;  // before the first frame there is none
   }
   return options;
 }
