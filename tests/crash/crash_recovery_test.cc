@@ -36,7 +36,7 @@ TEST(CrashInRecovery, RandomWorkloadsThreeDeep) {
                      .sample = 1'000,
                      .recovery = {.one_in = 20, .depth = 3}});
   for (std::uint64_t n = lab.shard;
-       explorer.figures().in_recovery < lab.states / 20 / lab.shards && explorer.failures().empty(); n += lab.shards) {
+       explorer.figures().in_recovery < lab.states / 50 / lab.shards && explorer.failures().empty(); n += lab.shards) {
     explorer.explore(lab.seed + n);
   }
   report.print(explorer);
