@@ -15,7 +15,7 @@ TEST(CrashInRecovery, EveryCallOfOpenThreeDeep) {
   const CrashReport report(lab, "every call of open, three deep");
   ExplorerOptions options{
       .choice = {.every_single = true, .drawn = 4},
-      .sample = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(lab.states / 5'000, 1, 10'000)),
+      .sample = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(lab.states / 10'000, 1, 10'000)),
       .recovery = {.one_in = 1, .depth = 3, .exhaustive = true}};
   Explorer explorer(options);
   const std::vector<ShortWorkload> workloads = every_short_workload();
