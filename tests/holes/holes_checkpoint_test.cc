@@ -82,11 +82,13 @@ TEST_F(Holes, H14_WritesDuringACheckpointAreInTheImageOrInTheLog) {
     });
     checkpoint();
     EXPECT_GT(writes.writes, 5u);
+    RecoveryReport report;
+    EXPECT_TRUE(opening(*disk().crash(CrashPolicy::lose_all()), &report).ok());
+    EXPECT_FALSE(report.fell_back) << "the image mixes two instants";
   }
   checkpoint();  // the log is now cut behind all but the last of them
   expect_survives(CrashPolicy::lose_all());
   lose_power();
-  EXPECT_FALSE(collection().recovery_report().fell_back);
   EXPECT_EQ(next_id - 1, collection().snapshot().size());
 }
 
@@ -119,6 +121,7 @@ TEST_F(Holes, H15_TheLogIsNotRewrittenUnderItsWriter) {
   EXPECT_GT(cuts, 5u) << "the log was never cut";
   EXPECT_FALSE(current.empty());
   lose_power();
+  if (HasFailure()) return;
   EXPECT_EQ(next_id - 1, collection().snapshot().size());
 }
 
@@ -355,6 +358,7 @@ TEST_F(Holes, H23_WhatIsAppliedAfterTheImageIsNotTrimmed) {
     expect_survives(CrashPolicy::keep_all());
   }
   lose_power();
+  if (HasFailure()) return;
   EXPECT_EQ(next_id - 1, collection().snapshot().size());
 }
 
