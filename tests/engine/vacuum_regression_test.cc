@@ -117,9 +117,11 @@ TEST_F(DamagedPage, is_not_made_good_by_a_checkpoint) {
   write_image();
   const auto state = open();
   WriteBatch batch;
-  for (std::uint64_t id = kPageRows; id < 2 * kPageRows; ++id) batch.erase(id);
+  for (std::uint64_t id = 0; id < 2 * kPageRows; ++id) {
+    if (id != 100) batch.erase(id);
+  }
   HF_ASSERT_OK(engine::write(*state, batch, {}));
-  HF_ASSERT_OK(engine::index_step(*state));
+  for (int i = 0; i < 3; ++i) HF_ASSERT_OK(engine::index_step(*state));  // past row 100, then past the others
   for (std::uint64_t id = 0; id < 10; ++id) HF_ASSERT_OK(put(*state, 50'000 + id, id));
   ASSERT_GE(state->store.slots().id(kPageRows).number(), 50'000U) << "the test must use a row of the chunk again";
   HF_EXPECT_CODE(StatusCode::data_damaged, engine::checkpoint(*state));
