@@ -112,7 +112,8 @@ class Collection {
 
   /// The newest committed version of a point. Errors: not_found, data_damaged.
   [[nodiscard]] Result<Point> get(PointId id) const;
-  /// O(1): a few stores, no lock, whatever the size of the collection.
+  /// O(1): a few stores, no lock, whatever the size of the collection. (Should there be no memory for the handle, its
+  /// reads answer resource_exhausted.)
   [[nodiscard]] Snapshot snapshot() const;
   /// Errors: invalid_argument (no such batch was ever written here), deadline_exceeded.
   [[nodiscard]] Result<Snapshot> snapshot(const SnapshotOptions& options) const;

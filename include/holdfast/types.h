@@ -116,6 +116,10 @@ struct OpenOptions {
   /// A background checkpoint starts when the log since the last one exceeds this many bytes.
   std::uint64_t checkpoint_log_bytes = std::uint64_t{256} << 20;
   bool checkpoint_on_close = true;
+  /// Every collection sets space aside on the disk, so that on a full disk points can still be erased and checkpoints
+  /// written: for one log segment and what its next checkpoint will write, as far as that is known, but not more than
+  /// this. Upserts get disk_full rather than touch it. 0: none. Raised to a log segment otherwise.
+  std::uint64_t disk_reserve_bytes = std::uint64_t{256} << 20;
   std::uint32_t indexing_threads = 0;  ///< workers that build the graph; 0: one per core
   VerifyOnOpen verify_on_open = VerifyOnOpen::metadata;
   /// Vacuum starts when this many of 100 nodes of the graph are dead, 1..100.
@@ -293,8 +297,11 @@ struct CollectionStats {
   Lsn synced_lsn = 0;
   Lsn checkpoint_lsn = 0;
   std::uint64_t checkpoint_generation = 0;
-  std::uint64_t log_bytes = 0;       ///< bytes of log since the last checkpoint
-  std::uint64_t disk_bytes = 0;      ///< all files of the collection
+  std::uint64_t log_bytes = 0;      ///< bytes of log since the last checkpoint
+  std::uint64_t disk_bytes = 0;     ///< all files of the collection, the reserve included
+  std::uint64_t reserve_bytes = 0;  ///< set aside for a full disk
+  /// What should be set aside. More than reserve_bytes: the disk has no room for it, or cannot set space aside.
+  std::uint64_t reserve_wanted_bytes = 0;
   std::uint64_t vector_bytes = 0;    ///< rows in memory or mapped
   std::uint64_t overhead_bytes = 0;  ///< everything else in memory: lists, ids, stamps, payload index
   std::uint64_t payload_bytes = 0;

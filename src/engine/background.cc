@@ -8,6 +8,7 @@
 #include "base/plant.h"
 #include "engine/checkpoint.h"
 #include "engine/commit.h"
+#include "engine/disk_reserve.h"
 #include "engine/indexer.h"
 #include "engine/limits.h"
 #include "os/thread_priority.h"
@@ -27,7 +28,9 @@ constexpr milliseconds kLogPatience{250};
 void look_after_log(CollectionState& state) {
   if (!state.write_error().ok()) return;
   // Errors here lose nothing: the next append makes its own segment, and a failed sync poisons the collection.
-  if (state.wal->wants_next()) state.wal->prepare_next().ignore();
+  // The reserve comes first: what is made ahead must not take its room.
+  if (state.wal->wants_next() && hold_reserve(state).ok()) state.wal->prepare_next().ignore();
+  if (state.reserve.bytes() < state.reserve.wanted()) restore_reserve(state);
   if (HF_PLANTED(interval_sync_is_forgotten)) state.interval_pending.store(false, std::memory_order_relaxed);
   if (state.interval_pending.exchange(false, std::memory_order_relaxed) && !flush(state).ok()) {
     state.interval_pending.store(true, std::memory_order_relaxed);  // not forgotten, unless the collection is poisoned

@@ -22,6 +22,7 @@
 #include "base/plant.h"
 #include "base/try.h"
 #include "engine/commit.h"
+#include "engine/disk_reserve.h"
 #include "engine/image.h"
 #include "storage/file_names.h"
 #include "storage/wal_reader.h"
@@ -311,7 +312,8 @@ Status checkpoint_locked(CollectionState& state, IfUnchanged if_unchanged) HF_RE
   HF_TRY(take_instant(state, instant));
   const View& view = **instant.view;
   if (instant.log_end.lsn == last.manifest.lsn && view.graph.epoch == last.epoch) {
-    if (if_unchanged == IfUnchanged::nothing || !older_keeps_files(last)) return {};
+    const bool log_too = if_unchanged == IfUnchanged::let_go_of_log_too && last.previous_lsn < last.manifest.lsn;
+    if (if_unchanged == IfUnchanged::nothing || (!log_too && !older_keeps_files(last))) return {};
     HF_TRY(read_back(state, last));
   }
 
@@ -349,6 +351,32 @@ Status checkpoint_locked(CollectionState& state, IfUnchanged if_unchanged) HF_RE
   return {};
 }
 
+/// The disk is full: again with the reserve. Then what only the older generation needs must go, log included: that may
+/// be all the room there is. (Only after the newest image was read back; docs/adr/0011.)
+Status checkpoint_in_reserve(CollectionState& state, IfUnchanged if_unchanged, Status full)
+    HF_REQUIRES(state.checkpoint_mutex) {
+  const CheckpointShare share(state);
+  if (share.empty()) return full;
+  HF_TRY(checkpoint_locked(state, if_unchanged));
+  checkpoint_locked(state, IfUnchanged::let_go_of_log_too).ignore();  // the older generation stays if it cannot be
+  return {};
+}
+
+Status checkpoint_and_reserve(CollectionState& state, IfUnchanged if_unchanged) HF_REQUIRES(state.checkpoint_mutex) {
+  Status status = checkpoint_locked(state, if_unchanged);
+  if (status.code() == StatusCode::disk_full) {
+    note_full_disk(state);
+    status = checkpoint_in_reserve(state, if_unchanged, std::move(status));
+  }
+  if (!status.ok() && status.code() != StatusCode::disk_full) return status;      // no more calls of a disk that fails
+  const bool in_use = state.reserve.wanted() != 0 || state.reserve.whole() != 0;  // a store that is only read has none
+  if (in_use && !restore_reserve(state, IfShort::what_there_is) && status.ok()) {
+    checkpoint_locked(state, IfUnchanged::let_go_of_log_too).ignore();
+    restore_reserve(state, IfShort::what_there_is);
+  }
+  return status;
+}
+
 }  // namespace
 
 bool wants_checkpoint(const CollectionState& state) {
@@ -360,7 +388,7 @@ Status checkpoint(CollectionState& state, IfUnchanged if_unchanged) {
   const std::uint64_t interval = state.options.open.checkpoint_log_bytes;
   Status status;
   try {
-    status = checkpoint_locked(state, if_unchanged);
+    status = checkpoint_and_reserve(state, if_unchanged);
   } catch (const std::bad_alloc&) {
     status = no_memory();
   }

@@ -12,6 +12,8 @@ enum class IfUnchanged : std::uint8_t {
   /// If nothing changed, but the older generation still keeps files of its own: reads the newest image back, checks it
   /// whole, and writes one more generation that names the same files, so that the space of the older one comes back.
   let_go_of_older,
+  /// The same if the older generation keeps anything, be it only log: on a full disk.
+  let_go_of_log_too,
 };
 Status checkpoint(CollectionState& state, IfUnchanged if_unchanged = IfUnchanged::nothing)
     HF_EXCLUDES(state.checkpoint_mutex);

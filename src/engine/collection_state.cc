@@ -1,5 +1,9 @@
 #include "engine/collection_state.h"
 
+#include <new>
+
+#include "storage/file_names.h"
+
 namespace holdfast::engine {
 
 PendingGraph::~PendingGraph() {
@@ -17,18 +21,27 @@ CollectionState::CollectionState(std::string name_, std::string directory_, Uuid
       options(options_),
       fs(*options_.fs),
       signals(std::move(signals_)),
-      store(config_) {}
+      store(config_),
+      reserve(fs, os::join(directory, storage::kReserveFile)) {}
 
 Status CollectionState::write_error() const {
   MutexLock lock(error_mutex_);
+  if (poisoned_ && write_error_.ok())
+    return {StatusCode::read_only, "a fatal error; reopen the store to go on writing"};
   return write_error_;
 }
 
-void CollectionState::poison(const Status& why) {
+void CollectionState::poison(const Status& why) noexcept {
   MutexLock lock(error_mutex_);
-  if (!write_error_.ok()) return;
-  write_error_ = Status(StatusCode::read_only, "collection '" + name + "' is read-only since a fatal error (" +
-                                                   why.to_string() + "); close and reopen the store to go on writing");
+  poisoned_ = true;
+  if (!write_error_.ok() || why.ok()) return;
+  try {
+    write_error_ =
+        Status(StatusCode::read_only, "collection '" + name + "' is read-only since a fatal error (" + why.to_string() +
+                                          "); close and reopen the store to go on writing");
+  } catch (const std::bad_alloc&) {
+    // No words for it.
+  }
 }
 
 void CollectionState::close_for_writing(const Status& why) {

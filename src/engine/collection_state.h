@@ -22,6 +22,7 @@
 #include "engine/signals.h"
 #include "index/slot_set.h"
 #include "storage/manifest.h"
+#include "storage/space_reserve.h"
 #include "storage/wal_writer.h"
 
 namespace holdfast::engine {
@@ -96,6 +97,11 @@ class CollectionState {
   std::atomic<bool> interval_pending{false};  ///< a write waits for the interval's sync (relaxed; the log thread polls)
   std::atomic<Lsn> last_write_seen{0};        ///< log thread only: to notice idleness
 
+  // --- full disk (disk_reserve.h) ---
+  storage::SpaceReserve reserve;
+  std::atomic<std::uint64_t> reserve_due_at{0};  ///< log size at which it is looked at again (relaxed)
+  std::atomic<bool> disk_was_full{false};  ///< since the last batch with upserts that went through (relaxed: a hint)
+
   // --- graph mutator ---
   Mutex graph_mutex;
   MutatorState mutator HF_GUARDED_BY(graph_mutex);
@@ -139,8 +145,8 @@ class CollectionState {
 
   /// ok, `closed`, or why the collection is read-only.
   [[nodiscard]] Status write_error() const HF_EXCLUDES(error_mutex_);
-  /// The first error stays.
-  void poison(const Status& why) HF_EXCLUDES(error_mutex_);
+  /// The first error stays. Also where there is no memory for its words.
+  void poison(const Status& why) noexcept HF_EXCLUDES(error_mutex_);
   void close_for_writing(const Status& why) HF_EXCLUDES(error_mutex_);
 
   /// Bytes of log since the newest checkpoint.
@@ -149,6 +155,7 @@ class CollectionState {
  private:
   mutable Mutex error_mutex_;
   Status write_error_ HF_GUARDED_BY(error_mutex_);
+  bool poisoned_ HF_GUARDED_BY(error_mutex_) = false;
 };
 
 }  // namespace holdfast::engine

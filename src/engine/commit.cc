@@ -10,6 +10,8 @@
 //  C1. Nothing is visible before it is as durable as its writers asked for.
 //  C2. A failure between log and publish poisons the collection: readers keep the last view, writers are told.
 //  C3. A batch that is turned away (limits, memory, disk full) leaves no trace.
+//  C4. On a full disk what makes the store larger is turned away before it touches the reserve (disk_reserve.h), and
+//      what does not goes on with it.
 #include "engine/commit.h"
 
 #include <algorithm>
@@ -19,8 +21,10 @@
 #include "base/try.h"
 #include "engine/backpressure.h"
 #include "engine/commit_writer.h"
+#include "engine/disk_reserve.h"
 #include "engine/limits.h"
 #include "engine/validate.h"
+#include "storage/wal_format.h"
 
 namespace holdfast::engine {
 
@@ -39,15 +43,34 @@ Status unknown_outcome(const Status& cause) {
               "); whether the batch survives shows when the store is reopened, until then it is read-only"};
 }
 
-/// Logs the bodies and, if asked, syncs. On failure the requests carry the outcome.
-Result<Lsn> log_group(CollectionState& state, std::span<CommitRequest* const> requests, bool sync) {
+bool grows(const CommitRequest& request) {
+  return std::any_of(request.operations.begin(), request.operations.end(),
+                     [](const PreparedOperation& operation) { return operation.kind == WriteBatch::Kind::upsert; });
+}
+
+/// Logs the bodies. Without upserts among them (`growing`) the reserve may be used.
+Result<Lsn> append_group(CollectionState& state, std::span<CommitRequest* const> requests, bool growing) {
   std::vector<ByteSpan> bodies;
   bodies.reserve(requests.size());
-  for (const CommitRequest* request : requests) bodies.emplace_back(request->body);
+  std::uint64_t bytes = 0;
+  for (const CommitRequest* request : requests) {
+    bodies.emplace_back(request->body);
+    bytes += storage::frame_bytes(request->body.size());
+  }
+  if (growing && reserve_is_due(state, !state.wal->has_room(bodies))) {
+    if (Status held = hold_reserve(state); !held.ok()) return held;  // C4
+  }
   auto first = state.wal->append(bodies);
+  if (growing || first.status().code() != StatusCode::disk_full) return first;
+  return give_segment_share(state, bytes) ? state.wal->append(bodies) : std::move(first);
+}
+
+/// Logs and, if asked, syncs. A failure is what the requests are to be told.
+Result<Lsn> log_group(CollectionState& state, std::span<CommitRequest* const> requests, bool growing, bool sync) {
+  auto first = append_group(state, requests, growing);
   if (!first.ok()) {
     // Full disk: rolled back. No file for the next segment: no frame depends on it. Nothing was kept either way.
-    if (first.status().code() == StatusCode::disk_full || state.wal->error().ok()) return first.status();
+    if (!state.wal->failed()) return first;
     state.poison(first.status());
     return unknown_outcome(first.status());
   }
@@ -58,11 +81,13 @@ Result<Lsn> log_group(CollectionState& state, std::span<CommitRequest* const> re
   return first;
 }
 
-void commit_group(CollectionState& state, std::span<CommitRequest* const> group) {
-  if (Status error = state.write_error(); !error.ok()) return fail_all(group, error);
+/// Stages, logs, applies and publishes. Every request gets its outcome. Returns those that deserve another try: they
+/// stood beside upserts for which the disk has no room.
+std::vector<CommitRequest*> commit_requests(CollectionState& state, std::span<CommitRequest* const> group) {
   CommitWriter writer(state.store);
-  std::vector<CommitRequest*> staged;
+  std::vector<CommitRequest*> staged, erasing;
   staged.reserve(group.size());
+  erasing.reserve(group.size());
   bool sync = false;
   for (CommitRequest* request : group) {
     if (Status status = writer.stage(request->operations); !status.ok()) {
@@ -70,11 +95,19 @@ void commit_group(CollectionState& state, std::span<CommitRequest* const> group)
       continue;
     }
     staged.push_back(request);
+    if (!grows(*request)) erasing.push_back(request);
     sync |= request->wants_sync;
   }
-  if (staged.empty()) return;
-  const auto first = log_group(state, staged, sync);
-  if (!first.ok()) return fail_all(staged, first.status());
+  if (staged.empty()) return {};
+  const bool growing = erasing.size() < staged.size();
+  const auto first = log_group(state, staged, growing, sync);
+  if (!first.ok()) {
+    fail_all(staged, first.status());
+    if (first.status().code() != StatusCode::disk_full) return {};
+    note_full_disk(state);
+    return growing ? erasing : std::vector<CommitRequest*>();
+  }
+  if (growing) note_growth(state);
 
   if (HF_PLANTED(group_is_applied_backwards)) std::reverse(staged.begin(), staged.end());
   Lsn lsn = *first;
@@ -88,15 +121,24 @@ void commit_group(CollectionState& state, std::span<CommitRequest* const> group)
   } catch (const std::bad_alloc&) {
     const Status cause(StatusCode::resource_exhausted, "no memory to publish a commit");
     state.poison(cause);
-    return fail_all(staged, unknown_outcome(cause));
+    fail_all(staged, unknown_outcome(cause));
+    return {};
   }
   state.published.notify_all();
   for (CommitRequest* request : staged) request->status = Status();
   state.acknowledged.fetch_add(staged.size(), std::memory_order_relaxed);
+  return {};
+}
+
+void commit_group(CollectionState& state, std::span<CommitRequest* const> group) {
+  if (Status error = state.write_error(); !error.ok()) return fail_all(group, error);
+  const std::vector<CommitRequest*> again = commit_requests(state, group);
+  if (!again.empty()) commit_requests(state, again);  // C4
 }
 
 void work_on_group(CollectionState& state, std::span<CommitRequest* const> group) {
   CommitRequest& leader = *group.front();
+  const Lsn before = state.wal->end().lsn;
   try {
     if (leader.exclusive) {
       leader.status = leader.exclusive();
@@ -104,8 +146,15 @@ void work_on_group(CollectionState& state, std::span<CommitRequest* const> group
       commit_group(state, group);
     }
   } catch (const std::bad_alloc&) {
-    // Everything that takes memory stands before the log, or is caught closer to it.
-    fail_all(group, {StatusCode::resource_exhausted, "not enough memory for the commit; nothing was written"});
+    // What takes memory stands before the log, or is caught closer to it, or found a log that failed (W4 of its
+    // writer).
+    if (!state.wal->failed() && (leader.exclusive || state.wal->end().lsn == before)) {
+      fail_all(group, {StatusCode::resource_exhausted, "not enough memory for the commit; nothing was written"});
+    } else {
+      const Status cause(StatusCode::resource_exhausted, "memory was short while the log was written");
+      state.poison(cause);
+      fail_all(group, unknown_outcome(cause));
+    }
   }
 }
 
@@ -157,6 +206,16 @@ Status run_exclusive(CollectionState& state, std::function<Status()> work) {
   request.exclusive = std::move(work);
   state.queue.submit(request, [&](std::span<CommitRequest* const> group) { work_on_group(state, group); });
   return request.status;
+}
+
+void close_log(CollectionState& state) noexcept {
+  CommitRequest request;
+  request.exclusive = [&state]() -> Status {
+    state.poison(Status());  // without effect if it was closed in words
+    state.wal->close();
+    return {};
+  };
+  state.queue.submit(request, [&state](std::span<CommitRequest* const> group) { work_on_group(state, group); });
 }
 
 Status sync_log(CollectionState& state) {

@@ -13,6 +13,10 @@ namespace holdfast::engine {
 /// Runs `work` as leader of the commit queue: no commit runs beside it. Returns its status.
 Status run_exclusive(CollectionState& state, std::function<Status()> work);
 
+/// The last thing that is done to a collection: it takes no more writes, and its log lets go of the files. Also when
+/// there is no memory at all, so that nothing is acknowledged into files that belong to somebody else by then.
+void close_log(CollectionState& state) noexcept;
+
 /// Syncs the log. REQUIRES leadership (call inside run_exclusive). A failure poisons the collection.
 Status sync_log(CollectionState& state);
 

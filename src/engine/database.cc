@@ -30,11 +30,12 @@ Outcome guarded(Work work) {
 
 /// One read through a snapshot, unless it has expired.
 template <class Outcome, class Work>
-Outcome read_through(const engine::SnapshotState& snapshot, Work work) {
+Outcome read_through(const std::shared_ptr<const engine::SnapshotState>& snapshot, Work work) {
   return guarded<Outcome>([&]() -> Outcome {
-    const engine::SnapshotRead read(snapshot);
+    if (snapshot == nullptr) return no_memory();  // see Collection::snapshot()
+    const engine::SnapshotRead read(*snapshot);
     if (Status status = read.status(); !status.ok()) return status;
-    return work(snapshot.collection(), read.view());
+    return work(snapshot->collection(), read.view());
   });
 }
 
@@ -47,7 +48,9 @@ Cursor::Cursor(Cursor&&) noexcept = default;
 Cursor& Cursor::operator=(Cursor&&) noexcept = default;
 Cursor::~Cursor() = default;
 
-Result<Hits> Cursor::next(std::uint32_t n, const ReadLimits& limits) { return state_->next(n, limits); }
+Result<Hits> Cursor::next(std::uint32_t n, const ReadLimits& limits) {
+  return guarded<Result<Hits>>([&] { return state_->next(n, limits); });
+}
 bool Cursor::exhausted() const noexcept { return state_->exhausted(); }
 void Cursor::reset() noexcept { state_->reset(); }
 
@@ -55,40 +58,43 @@ void Cursor::reset() noexcept { state_->reset(); }
 
 Result<Hits> Snapshot::search(std::span<const float> query, const SearchOptions& options) const {
   return read_through<Result<Hits>>(
-      *state_, [&](const auto& state, const auto& view) { return engine::search(state, view, query, options); });
+      state_, [&](const auto& state, const auto& view) { return engine::search(state, view, query, options); });
 }
 Result<std::vector<Hits>> Snapshot::search_batch(std::span<const float> queries, const SearchOptions& options,
                                                  std::uint32_t threads) const {
-  return read_through<Result<std::vector<Hits>>>(*state_, [&](const auto& state, const auto& view) {
+  return read_through<Result<std::vector<Hits>>>(state_, [&](const auto& state, const auto& view) {
     return engine::search_batch(state, view, queries, options, threads);
   });
 }
 Result<Hits> Snapshot::search_range(std::span<const float> query, const RangeOptions& options) const {
   return read_through<Result<Hits>>(
-      *state_, [&](const auto& state, const auto& view) { return engine::search_range(state, view, query, options); });
+      state_, [&](const auto& state, const auto& view) { return engine::search_range(state, view, query, options); });
 }
 Result<Cursor> Snapshot::cursor(std::span<const float> query, const CursorOptions& options) const {
-  auto cursor = engine::open_cursor(state_, query, options);
-  if (!cursor.ok()) return cursor.status();
-  return Cursor(std::move(cursor).value());
+  return guarded<Result<Cursor>>([&]() -> Result<Cursor> {
+    if (state_ == nullptr) return no_memory();
+    auto cursor = engine::open_cursor(state_, query, options);
+    if (!cursor.ok()) return cursor.status();
+    return Cursor(std::move(cursor).value());
+  });
 }
 Result<Point> Snapshot::get(PointId id) const {
-  return read_through<Result<Point>>(*state_,
+  return read_through<Result<Point>>(state_,
                                      [&](const auto& state, const auto& view) { return engine::get(state, view, id); });
 }
 Result<float> Snapshot::distance(PointId id, std::span<const float> query) const {
   return read_through<Result<float>>(
-      *state_, [&](const auto& state, const auto& view) { return engine::distance(state, view, id, query); });
+      state_, [&](const auto& state, const auto& view) { return engine::distance(state, view, id, query); });
 }
-std::uint64_t Snapshot::size() const noexcept { return state_->size(); }
-Lsn Snapshot::lsn() const noexcept { return state_->lsn(); }
-bool Snapshot::expired() const noexcept { return state_->expired(); }
+std::uint64_t Snapshot::size() const noexcept { return state_ == nullptr ? 0 : state_->size(); }
+Lsn Snapshot::lsn() const noexcept { return state_ == nullptr ? 0 : state_->lsn(); }
+bool Snapshot::expired() const noexcept { return state_ == nullptr || state_->expired(); }
 Result<std::vector<PointId>> Snapshot::ids(std::uint64_t after, std::size_t limit, std::uint64_t* next) const {
   return read_through<Result<std::vector<PointId>>>(
-      *state_, [&](const auto& state, const auto& view) { return engine::list_ids(state, view, after, limit, next); });
+      state_, [&](const auto& state, const auto& view) { return engine::list_ids(state, view, after, limit, next); });
 }
 Result<std::vector<Point>> Snapshot::points(std::uint64_t after, std::size_t limit, std::uint64_t* next) const {
-  return read_through<Result<std::vector<Point>>>(*state_, [&](const auto& state, const auto& view) {
+  return read_through<Result<std::vector<Point>>>(state_, [&](const auto& state, const auto& view) {
     return engine::list_points(state, view, after, limit, next);
   });
 }
@@ -114,7 +120,7 @@ Result<WriteReceipt> Collection::erase(PointId id, const WriteOptions& options) 
   });
 }
 Result<WriteReceipt> Collection::write(const WriteBatch& batch, const WriteOptions& options) {
-  return engine::write(*state_, batch, options);
+  return guarded<Result<WriteReceipt>>([&] { return engine::write(*state_, batch, options); });
 }
 Result<Point> Collection::get(PointId id) const {
   return guarded<Result<Point>>([&]() -> Result<Point> {
@@ -122,11 +128,19 @@ Result<Point> Collection::get(PointId id) const {
     return engine::get(*state_, *view, id);
   });
 }
-Snapshot Collection::snapshot() const { return Snapshot(std::make_shared<const engine::SnapshotState>(state_)); }
+Snapshot Collection::snapshot() const {
+  try {
+    return Snapshot(std::make_shared<const engine::SnapshotState>(state_));
+  } catch (const std::bad_alloc&) {
+    return Snapshot(nullptr);  // whose reads say so
+  }
+}
 Result<Snapshot> Collection::snapshot(const SnapshotOptions& options) const {
   return guarded<Result<Snapshot>>([&]() -> Result<Snapshot> {
     if (Status status = engine::wait_for_lsn(*state_, options); !status.ok()) return status;
-    return snapshot();
+    Snapshot taken = snapshot();
+    if (taken.state_ == nullptr) return no_memory();
+    return taken;
   });
 }
 Result<Hits> Collection::search(std::span<const float> query, const SearchOptions& options) const {
@@ -143,7 +157,9 @@ std::optional<std::string> Collection::marker(std::string_view key) const {
 Status Collection::flush() {
   return guarded<Status>([&] { return engine::flush(*state_); });
 }
-Status Collection::checkpoint() { return engine::checkpoint(*state_, engine::IfUnchanged::let_go_of_older); }
+Status Collection::checkpoint() {
+  return guarded<Status>([&] { return engine::checkpoint(*state_, engine::IfUnchanged::let_go_of_older); });
+}
 Status Collection::wait_until_indexed() {
   return guarded<Status>([&] { return engine::wait_until_indexed(*state_); });
 }
@@ -175,9 +191,11 @@ Result<Collection> Database::create_collection(std::string_view name, const Coll
   });
 }
 Result<Collection> Database::collection(std::string_view name) const {
-  auto state = state_->find(name);
-  if (!state.ok()) return state.status();
-  return Collection(std::move(state).value());
+  return guarded<Result<Collection>>([&]() -> Result<Collection> {
+    auto state = state_->find(name);
+    if (!state.ok()) return state.status();
+    return Collection(std::move(state).value());
+  });
 }
 Status Database::drop_collection(std::string_view name) {
   return guarded<Status>([&] { return state_->drop(name); });

@@ -5,11 +5,13 @@
 #include "engine/database_state.h"
 
 #include <algorithm>
+#include <new>
 
 #include "base/plant.h"
 #include "base/try.h"
 #include "engine/checkpoint.h"
 #include "engine/commit.h"
+#include "engine/disk_reserve.h"
 #include "engine/recovery.h"
 #include "engine/validate.h"
 #include "simd/kernels.h"
@@ -77,7 +79,13 @@ Result<bool> inspect_place(os::FileSystem& fs, const std::string& path, bool cre
 DatabaseState::DatabaseState(std::string path, EngineOptions options)
     : path_(std::move(path)), options_(std::move(options)), signals_(std::make_shared<Signals>()) {}
 
-DatabaseState::~DatabaseState() { close().ignore(); }  // nobody is left to tell; Database::close() tells
+DatabaseState::~DatabaseState() {
+  try {
+    close().ignore();  // nobody is left to tell; Database::close() tells
+  } catch (const std::bad_alloc&) {
+    // The words of its outcome; what it does, it has done.
+  }
+}
 
 Result<std::shared_ptr<DatabaseState>> DatabaseState::open(const std::string& path, const EngineOptions& given) {
   EngineOptions options = given;
@@ -200,8 +208,13 @@ Result<std::shared_ptr<CollectionState>> DatabaseState::create(std::string_view 
     // The catalog may or may not name it by now (its rename may not be synced): what is in doubt is not removed.
     return status.with_context("creating collection '" + request.name + "'");
   }
-  HF_ASSIGN(auto collection, recover_collection(request));
-  collections_.emplace(request.name, collection);
+  // The catalog names it from here on: what cannot be opened now is not served, but can be dropped.
+  auto collection = recover_collection(request);
+  if (!collection.ok()) {
+    quarantined_.emplace(request.name, collection.status());
+    return collection.status().with_context("opening the new collection '" + request.name + "'");
+  }
+  collections_.emplace(request.name, *collection);
   list_collections();
   return collection;
 }
@@ -231,7 +244,13 @@ Result<std::string> DatabaseState::unlink(std::string_view name, std::shared_ptr
   const std::string directory = os::join(path_, storage::collection_directory_name(found->uuid));
   storage::Catalog next = catalog_;
   next.collections.erase(next.collections.begin() + (found - entries.begin()));
-  if (Status status = write_catalog(next); !status.ok()) {
+  Status status = write_catalog(next);
+  if (status.code() == StatusCode::disk_full) {
+    // What it set aside goes with it in any case. A catalog takes less than any reserve.
+    if (const auto open = collections_.find(name); open != collections_.end()) give_whole_reserve(*open->second);
+    status = write_catalog(next);
+  }
+  if (!status.ok()) {
     // If the new catalog stands there, but its name may not be durable, the collection may be gone after a crash:
     // nothing may be acknowledged into it.
     const auto found_now = storage::read_catalog(*options_.fs, path_);
@@ -249,7 +268,8 @@ Result<std::string> DatabaseState::unlink(std::string_view name, std::shared_ptr
   if (const auto open = collections_.find(name); open != collections_.end()) {
     dropped = std::move(open->second);
     collections_.erase(open);
-    list_collections();
+    const MutexLock list_lock(list_mutex_);
+    std::erase(list_, dropped);  // takes no memory
   }
   if (const auto broken = quarantined_.find(name); broken != quarantined_.end()) quarantined_.erase(broken);
   return directory;
@@ -260,14 +280,16 @@ Status DatabaseState::drop(std::string_view name) {
   HF_ASSIGN(const std::string directory, unlink(name, state));
   // From here on without the mutex: a checkpoint that is under way may take long.
   if (state != nullptr) {
-    run_exclusive(*state, [&]() -> Status {
+    try {
       state->close_for_writing({StatusCode::closed, "collection '" + state->name + "' was dropped"});
-      state->wal->close();
-      while (HF_PLANTED(snapshot_dies_with_its_collection) && state->store.pins().expire_oldest()) {
-      }
-      return {};
-    }).ignore();  // cannot fail
+    } catch (const std::bad_alloc&) {
+      // close_log() does it without words.
+    }
+    close_log(*state);
+    while (HF_PLANTED(snapshot_dies_with_its_collection) && state->store.pins().expire_oldest()) {
+    }
     const MutexLock no_checkpoint(state->checkpoint_mutex);
+    state->reserve.close();
   }
   return remove_collection_files(*options_.fs, directory);
 }
@@ -297,18 +319,24 @@ Status close_collection(CollectionState& state) {
     const bool covered = state.checkpoint_lsn.load(std::memory_order_relaxed) == state.wal->end().lsn;
     const bool needs_mark = !poisoned && !covered && state.wal->stats().frames > 0 && !HF_PLANTED(close_syncs_nothing);
     Status last = needs_mark ? state.wal->mark() : Status();
+    if (last.code() == StatusCode::disk_full && give_segment_share(state, 0)) last = state.wal->mark();
+    // What a mark proves is of use, but it holds nothing: without it everything is there all the same.
+    const bool no_room = last.code() == StatusCode::disk_full || last.code() == StatusCode::outcome_unknown;
+    if (no_room && !state.wal->failed() && state.wal->synced_lsn() == state.wal->end().lsn) last = Status();
     state.close_for_writing(closed_error());
     state.wal->close();  // a handle may outlive us; the directory belongs to whoever opens it next
     return last;
   });
   // A checkpoint that a handle began before this still writes into the directory; none can begin now.
   const MutexLock no_checkpoint(state.checkpoint_mutex);
+  state.reserve.close();
   return status.ok() ? marked : status;
 }
 
 }  // namespace
 
 Status DatabaseState::close() {
+  const MutexLock closing(close_mutex_);  // when the second call returns, the store may be opened again
   {
     MutexLock lock(mutex_);
     if (closed_) return {};
@@ -319,15 +347,28 @@ Status DatabaseState::close() {
   {
     MutexLock lock(mutex_);
     collections.swap(collections_);
-    list_collections();
+    const MutexLock list_lock(list_mutex_);
+    list_.clear();
   }
   Status first;
+  bool no_memory = false;
   for (const auto& [name, collection] : collections) {
-    Status status = close_collection(*collection);
-    if (first.ok() && !status.ok()) first = status.with_context("closing collection '" + name + "'");
+    try {
+      Status status = close_collection(*collection);
+      if (first.ok() && !status.ok()) first = status.with_context("closing collection '" + name + "'");
+    } catch (const std::bad_alloc&) {
+      no_memory = true;
+    }
+    // The directory belongs to whoever opens it next, whatever went wrong above.
+    close_log(*collection);
+    const MutexLock no_checkpoint(collection->checkpoint_mutex);
+    collection->reserve.close();
     collection->indexed.notify_all();
   }
   lock_.reset();
+  if (no_memory && first.ok()) {
+    return {StatusCode::resource_exhausted, "not enough memory to close in order; the next open replays the log"};
+  }
   return first;
 }
 

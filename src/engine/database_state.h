@@ -27,7 +27,7 @@ class DatabaseState {
   Status drop(std::string_view name) HF_EXCLUDES(mutex_);
   [[nodiscard]] std::vector<std::string> names() const HF_EXCLUDES(mutex_);
   [[nodiscard]] std::vector<QuarantinedCollection> quarantined() const HF_EXCLUDES(mutex_);
-  Status close() HF_EXCLUDES(mutex_);
+  Status close() HF_EXCLUDES(close_mutex_, mutex_);
 
  private:
   DatabaseState(std::string path, EngineOptions options);
@@ -44,6 +44,7 @@ class DatabaseState {
   const EngineOptions options_;
   const std::shared_ptr<Signals> signals_;
   std::unique_ptr<os::FileLock> lock_;
+  Mutex close_mutex_;  ///< taken first: whoever closes second waits for the first
   mutable Mutex mutex_;
   storage::Catalog catalog_ HF_GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<CollectionState>, std::less<>> collections_ HF_GUARDED_BY(mutex_);

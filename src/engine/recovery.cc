@@ -18,6 +18,7 @@
 #include "base/plant.h"
 #include "base/try.h"
 #include "engine/commit_writer.h"
+#include "engine/disk_reserve.h"
 #include "engine/image.h"
 #include "engine/indexer.h"
 #include "engine/load.h"
@@ -202,9 +203,17 @@ Status make_writable(CollectionState& state, const Generations& generations, con
   // The manifest may be named by the page cache only (killed between its rename and the sync). That needs no sync here:
   // should power loss undo the name, the generation before it and the log behind that one are still there (K3).
   // power fails here, or anywhere below: the next open finds the same log and decides the same
-  HF_ASSIGN(const std::vector<std::string> removed, storage::seal_tail(state.fs, options, tail));
+  HF_TRY(remove_orphans(state, generations));  // first: they may take the room that is needed below
+  state.reserve.adopt();
+  auto sealed = storage::seal_tail(state.fs, options, tail);
+  if (const std::uint64_t had = state.reserve.bytes(); had > 0 && sealed.status().code() == StatusCode::disk_full) {
+    // The copy replaces a file of at least its size: the room comes back.
+    if (!give_segment_share(state, tail.valid_bytes)) give_whole_reserve(state);
+    sealed = storage::seal_tail(state.fs, options, tail);
+    state.reserve.hold(had).ignore();
+  }
+  HF_ASSIGN(const std::vector<std::string> removed, std::move(sealed));
   state.report.files_removed.insert(state.report.files_removed.end(), removed.begin(), removed.end());
-  HF_TRY(remove_orphans(state, generations));
   std::uint64_t next_extent = generations.readable.front().next_extent;
   for (const storage::Manifest& manifest : generations.skipped)
     next_extent = std::max(next_extent, manifest.next_extent);
@@ -235,6 +244,7 @@ Result<std::shared_ptr<CollectionState>> recover(const RecoveryRequest& request)
   storage::WalOptions wal{options.directory, request.uuid, request.options.open.log_segment_bytes, tail.ends_with_mark};
   state->wal = std::make_unique<storage::WalWriter>(state->fs, std::move(wal), tail.end);
   state->log_bytes_at_open.store(tail.bytes, std::memory_order_relaxed);
+  if (!request.change_nothing && state->reserve.whole() != 0) restore_reserve(*state);
   state->report.replay_ms = ms_since(replay_start);
   const bool at_rest = tail.ends_with_mark || tail.end.lsn == manifest.lsn;
   state->report.clean = at_rest && tail.verdict == storage::LogVerdict::complete && !state->report.fell_back;
@@ -283,7 +293,8 @@ Result<bool> holds_foreign_entries(os::FileSystem& fs, const std::string& direct
       const bool room =
           own == FileKind::manifest && (kind == FileKind::wal_directory || kind == FileKind::extent_directory);
       const bool head = own == FileKind::segment && kind == FileKind::log_head;
-      return entry.is_directory ? !room : kind != own && kind != FileKind::temporary && !head;
+      const bool reserve = own == FileKind::manifest && kind == FileKind::reserve;
+      return entry.is_directory ? !room : kind != own && kind != FileKind::temporary && !head && !reserve;
     });
   };
   for (const auto& [place, own] : {std::pair(directory, FileKind::manifest),

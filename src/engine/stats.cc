@@ -52,6 +52,8 @@ CollectionStats collect_stats(const CollectionState& state) {
   stats.checkpoint_lsn = state.checkpoint_lsn.load(std::memory_order_relaxed);
   stats.checkpoint_generation = state.checkpoint_generation.load(std::memory_order_relaxed);
   stats.log_bytes = state.log_bytes();
+  stats.reserve_bytes = state.reserve.bytes();
+  stats.reserve_wanted_bytes = state.reserve.wanted();
   stats.disk_bytes = bytes_in(state.fs, state.directory);
   stats.vector_bytes = store.vectors().private_bytes() + store.vectors().mapped_bytes();
   stats.payload_bytes = store.slots().payload_bytes();

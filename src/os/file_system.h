@@ -62,6 +62,9 @@ class File {
   /// Writes all of `bytes`; extends the file if needed. On error any prefix may have been written.
   virtual Status write_at(std::uint64_t offset, ByteSpan bytes) = 0;
   virtual Status truncate(std::uint64_t size) = 0;
+  /// Makes the file at least `size` bytes long and sets the space aside: all of it, or an error (the size may have
+  /// changed then). The new bytes read as zeros. invalid_argument where the file system cannot set space aside.
+  virtual Status allocate(std::uint64_t size) = 0;
   /// fdatasync: data and size are durable when it returns ok. After an error the state of the file's unsynced
   /// pages is unknown; calling it again proves nothing.
   virtual Status sync() = 0;

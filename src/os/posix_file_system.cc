@@ -31,7 +31,8 @@ namespace {
 
 class PosixMap final : public MappedFile {
  public:
-  PosixMap(void* address, std::size_t size, Mapping mapping) noexcept {
+  PosixMap(void* address, std::size_t size, Mapping mapping) noexcept { own(address, size, mapping); }
+  void own(void* address, std::size_t size, Mapping mapping) noexcept {
     bytes_ = ByteSpan(static_cast<const std::byte*>(address), size);
     if (mapping == Mapping::private_writable) writable_ = {static_cast<std::byte*>(address), size};
   }
@@ -46,7 +47,7 @@ class PosixFile final : public File {
 
   Result<std::uint64_t> size() const override {
     struct stat info {};
-    if (::fstat(fd_.get(), &info) != 0) return error_status("stat", path_, errno);
+    if (retry_interrupted([&] { return ::fstat(fd_.get(), &info); }) != 0) return error_status("stat", path_, errno);
     return static_cast<std::uint64_t>(info.st_size);
   }
 
@@ -83,6 +84,14 @@ class PosixFile final : public File {
     return {};
   }
 
+  Status allocate(std::uint64_t size) override {
+    if (retry_interrupted([&] { return ::fallocate(fd_.get(), 0, 0, static_cast<off_t>(size)); }) == 0) return {};
+    const int error = errno;
+    Status status = error_status("set space aside in", path_, error);
+    if (error != EOPNOTSUPP && error != ENOSYS) return status;
+    return Status(StatusCode::invalid_argument, std::string(status.message()));
+  }
+
   Status sync() override {
     if (retry_interrupted([&] { return ::fdatasync(fd_.get()); }) != 0) return error_status("sync", path_, errno);
     return {};
@@ -96,9 +105,15 @@ class PosixFile final : public File {
     const bool writable = mapping == Mapping::private_writable;
     const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
     const int flags = writable ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED;
-    void* address = ::mmap(nullptr, size, protection, flags, fd_.get(), 0);
+    auto map =
+        std::make_unique<PosixMap>(nullptr, 0, mapping);  // first: a mapping without an owner would stay for ever
+    void* address = nullptr;
+    do {
+      address = ::mmap(nullptr, size, protection, flags, fd_.get(), 0);
+    } while (address == MAP_FAILED && errno == EINTR);
     if (address == MAP_FAILED) return error_status("map", path_, errno);
-    return std::unique_ptr<MappedFile>(std::make_unique<PosixMap>(address, size, mapping));
+    map->own(address, size, mapping);
+    return std::unique_ptr<MappedFile>(std::move(map));
   }
 
  private:
@@ -110,7 +125,7 @@ Result<std::unique_ptr<File>> open_file(std::string_view operation, const std::s
   // O_NONBLOCK means nothing to a regular file, and keeps a pipe from hanging us until it is refused below.
   HF_ASSIGN(FileDescriptor fd, open_descriptor(operation, path, flags | O_NONBLOCK | O_NOCTTY));
   struct stat info {};
-  if (::fstat(fd.get(), &info) != 0) return error_status(operation, path, errno);
+  if (retry_interrupted([&] { return ::fstat(fd.get(), &info); }) != 0) return error_status(operation, path, errno);
   if (!S_ISREG(info.st_mode)) {
     return Status(StatusCode::io_error, std::string(operation) + " " + path + ": it is not a regular file");
   }
@@ -152,34 +167,37 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Status rename(const std::string& from, const std::string& to) override {
-    if (::rename(from.c_str(), to.c_str()) == 0) return {};
+    if (retry_interrupted([&] { return ::rename(from.c_str(), to.c_str()); }) == 0) return {};
     const int error = errno;  // before the concatenation, which may allocate
     return error_status("rename", from + " to " + to, error);
   }
 
   Status link(const std::string& from, const std::string& to) override {
-    if (::link(from.c_str(), to.c_str()) == 0) return {};
+    if (retry_interrupted([&] { return ::link(from.c_str(), to.c_str()); }) == 0) return {};
     return two_paths_error("link", from, to, errno);
   }
 
   Status exchange(const std::string& a, const std::string& b) override {
-    if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) return {};
+    const auto swap = [&] { return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE); };
+    if (retry_interrupted(swap) == 0) return {};
     return two_paths_error("exchange", a, b, errno);
   }
 
   Status remove(const std::string& path) override {
-    if (::unlink(path.c_str()) != 0) return error_status("remove", path, errno);
+    if (retry_interrupted([&] { return ::unlink(path.c_str()); }) != 0) return error_status("remove", path, errno);
     return {};
   }
 
   Status create_directory(const std::string& path) override {
     constexpr mode_t kMode = 0755;
-    if (::mkdir(path.c_str(), kMode) != 0) return error_status("create directory", path, errno);
+    if (retry_interrupted([&] { return ::mkdir(path.c_str(), kMode); }) != 0)
+      return error_status("create directory", path, errno);
     return {};
   }
 
   Status remove_directory(const std::string& path) override {
-    if (::rmdir(path.c_str()) != 0) return error_status("remove directory", path, errno);
+    if (retry_interrupted([&] { return ::rmdir(path.c_str()); }) != 0)
+      return error_status("remove directory", path, errno);
     return {};
   }
 
@@ -190,13 +208,18 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::vector<DirectoryEntry>> list(const std::string& path) override {
-    const std::unique_ptr<DIR, DirectoryCloser> directory(::opendir(path.c_str()));  // O_CLOEXEC since glibc 2.4
+    DIR* opened = nullptr;
+    do {
+      opened = ::opendir(path.c_str());  // O_CLOEXEC since glibc 2.4
+    } while (opened == nullptr && errno == EINTR);
+    const std::unique_ptr<DIR, DirectoryCloser> directory(opened);
     if (!directory) return error_status("list", path, errno);
     std::vector<DirectoryEntry> entries;
     for (;;) {
       errno = 0;
       const dirent* entry = ::readdir(directory.get());
       if (entry == nullptr) {
+        if (errno == EINTR) continue;
         if (errno != 0) return error_status("list", path, errno);
         break;
       }
@@ -210,7 +233,7 @@ class PosixFileSystem final : public FileSystem {
 
   Result<bool> exists(const std::string& path) override {
     struct stat info {};
-    if (::stat(path.c_str(), &info) == 0) return true;
+    if (retry_interrupted([&] { return ::stat(path.c_str(), &info); }) == 0) return true;
     if (errno == ENOENT) return false;
     return error_status("stat", path, errno);
   }

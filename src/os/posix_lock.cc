@@ -89,8 +89,11 @@ std::string read_pid(int fd) {
 Status write_pid(int fd, const std::string& path) {
   const std::string text = std::to_string(::getpid()) + "\n";
   // First the text, then the length: a reader never finds an empty file once there was a holder.
-  if (retry_interrupted([&] { return ::pwrite(fd, text.data(), text.size(), 0); }) < 0) {
-    return error_status("write the holder's pid into", path, errno);
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t count = retry_interrupted(
+        [&] { return ::pwrite(fd, text.data() + done, text.size() - done, static_cast<off_t>(done)); });
+    if (count <= 0) return error_status("write the holder's pid into", path, count < 0 ? errno : EIO);
+    done += static_cast<std::size_t>(count);
   }
   if (retry_interrupted([&] { return ::ftruncate(fd, static_cast<off_t>(text.size())); }) < 0) {
     return error_status("truncate", path, errno);
@@ -115,7 +118,7 @@ Status held_here(const std::string& path) {
 Result<std::unique_ptr<FileLock>> lock_posix_file(const std::string& path) {
   HF_ASSIGN(FileDescriptor fd, open_descriptor("lock", path, O_RDWR | O_CREAT | O_NONBLOCK));
   struct stat info {};
-  if (::fstat(fd.get(), &info) != 0) return error_status("lock", path, errno);
+  if (retry_interrupted([&] { return ::fstat(fd.get(), &info); }) != 0) return error_status("lock", path, errno);
   const InodeKey key{info.st_dev, info.st_ino};
   if (!registry().insert(key) && !HF_PLANTED(lock_has_no_registry)) return held_here(path);
   Registration registration(key);

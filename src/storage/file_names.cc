@@ -55,6 +55,7 @@ ParsedName parse_name(std::string_view name) {
   if (name == kLockFile) return {FileKind::lock, 0};
   if (name == kCatalogFile) return {FileKind::catalog, 0};
   if (name == kLogHeadFile) return {FileKind::log_head, 0};
+  if (name == kReserveFile) return {FileKind::reserve, 0};
   if (name == kWalDirectory) return {FileKind::wal_directory, 0};
   if (name == kExtentDirectory) return {FileKind::extent_directory, 0};
   if (name.starts_with(kCollectionPrefix) && is_uuid_text(name.substr(kCollectionPrefix.size()))) {

@@ -5,6 +5,7 @@
 //   <store>/CATALOG                       names every collection (format: docs/format/catalog.md)
 //   <store>/c-<uuid>/                     one collection
 //       manifest-<generation>             names every extent of one checkpoint; the two newest are kept
+//       RESERVE                           space set aside for a full disk; no content (space_reserve.h)
 //       wal/<first lsn>.log               log segments; wal/next.tmp is the one made ahead
 //       wal/HEAD                          names the newest of them (wal_head.h)
 //       ext/<number>.ext                  extents
@@ -24,6 +25,7 @@ namespace holdfast::storage {
 inline constexpr std::string_view kLockFile = "LOCK";
 inline constexpr std::string_view kCatalogFile = "CATALOG";
 inline constexpr std::string_view kBackupFile = "BACKUP";
+inline constexpr std::string_view kReserveFile = "RESERVE";
 inline constexpr std::string_view kWalDirectory = "wal";
 inline constexpr std::string_view kExtentDirectory = "ext";
 inline constexpr std::string_view kNextSegmentFile = "next.tmp";
@@ -43,6 +45,7 @@ enum class FileKind : std::uint8_t {
   extent_directory,
   extent,
   temporary,
+  reserve,
   unknown
 };
 

@@ -60,18 +60,25 @@ Status lower_head(os::FileSystem& fs, const ReadLogOptions& options, const LogTa
 
 Result<std::vector<std::string>> seal_tail(os::FileSystem& fs, const ReadLogOptions& options, const LogTail& tail) {
   if (tail.verdict == LogVerdict::damage) return Status(StatusCode::data_damaged, tail.reason);
+  // What a crash left unfinished may be all the room that the copy needs.
+  std::vector<std::string> removed;
+  HF_ASSIGN(const auto found, fs.list(options.directory));
+  for (const os::DirectoryEntry& entry : found) {
+    if (entry.is_directory || parse_name(entry.name).kind != FileKind::temporary) continue;
+    if (HF_PLANTED(leftovers_of_the_log_stay)) continue;
+    HF_TRY(fs.remove(os::join(options.directory, entry.name)));
+    removed.push_back(entry.name);
+  }
   const bool durable_as_found = tail.proven >= tail.end.lsn && tail.bytes_cut == 0;
   if (!tail.last_segment.empty() && !durable_as_found && !HF_PLANTED(torn_tail_stays))
     HF_TRY(copy_last_segment(fs, options, tail));
 
   HF_TRY(lower_head(fs, options, tail));
-  std::vector<std::string> removed;
-  HF_ASSIGN(const auto entries, fs.list(options.directory));
-  for (const os::DirectoryEntry& entry : entries) {
+  for (const os::DirectoryEntry& entry : found) {
     if (entry.is_directory) continue;
     const ParsedName parsed = parse_name(entry.name);
     const bool empty_segment = parsed.kind == FileKind::segment && lies_behind(entry.name, parsed.number, tail);
-    if (parsed.kind != FileKind::temporary && !empty_segment) continue;
+    if (!empty_segment) continue;
     if (HF_PLANTED(leftovers_of_the_log_stay)) continue;
     // Power fails here: some are there and some are not; none holds a frame, so the log is the same.
     HF_TRY(fs.remove(os::join(options.directory, entry.name)));

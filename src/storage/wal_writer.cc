@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "base/mutex.h"
@@ -55,14 +56,23 @@ class WalWriter::Impl {
     HF_TRY(error());
     const Lsn last = end().lsn;
     if (last == synced_lsn()) return {};
+    Attempt attempt(*this);
     // Power fails here: the group may be there whole, in part or not at all; nobody was told that it is there.
     Status synced = HF_PLANTED(log_is_not_synced) ? Status() : current_.file->sync();
-    if (!synced.ok() && HF_PLANTED(log_sync_is_retried)) return synced;
+    if (!synced.ok() && HF_PLANTED(log_sync_is_retried)) {
+      attempt.ended();
+      return synced;
+    }
     if (!synced.ok()) return poison(synced.with_context(current_.path));
+    attempt.ended();
     const MutexLock lock(mutex_);
     synced_lsn_ = last;
     ++stats_.syncs;
     return {};
+  }
+
+  bool has_room(std::span<const ByteSpan> bodies) const {
+    return current_.file && offset_ + group_bytes(bodies) <= current_.bytes;
   }
 
   Status roll() {
@@ -86,7 +96,7 @@ class WalWriter::Impl {
   Status prepare_next() {
     {
       const MutexLock lock(mutex_);
-      if (!error_.ok()) return error_;
+      if (failed_) return error_locked();
       if (next_busy_ || ready_.file) return {};
       next_busy_ = true;
     }
@@ -99,18 +109,23 @@ class WalWriter::Impl {
     return status;
   }
 
-  void close() {
+  void close() noexcept {
     current_ = {};
     const MutexLock lock(mutex_);
     while (next_busy_) next_free_.wait(mutex_);
-    if (ready_.file) fs_.remove(ready_.path).ignore();  // garbage if it stays: the next open removes it
+    failed_ = true;
+    try {
+      if (ready_.file) fs_.remove(ready_.path).ignore();  // garbage if it stays: the next open removes it
+      if (error_.ok()) error_ = Status(StatusCode::closed, "the log is closed");
+    } catch (const std::bad_alloc&) {
+      // It is closed all the same.
+    }
     ready_ = {};
-    if (error_.ok()) error_ = Status(StatusCode::closed, "the log is closed");
   }
 
   bool wants_next() const {
     const MutexLock lock(mutex_);
-    return half_full_ && error_.ok() && !next_busy_ && !ready_.file;
+    return half_full_ && !failed_ && !next_busy_ && !ready_.file;
   }
   LogEnd end() const {
     const MutexLock lock(mutex_);
@@ -126,23 +141,69 @@ class WalWriter::Impl {
   }
   Status error() const {
     const MutexLock lock(mutex_);
-    return error_;
+    return error_locked();
+  }
+  bool failed() const noexcept {
+    const MutexLock lock(mutex_);
+    return failed_;
   }
 
  private:
-  Result<Lsn> append_group(std::span<const ByteSpan> bodies, FrameType type) {
+  /// W4: from the call that a later one must not repeat until its outcome is known. An error whose words found no
+  /// memory is an error all the same.
+  class Attempt {
+   public:
+    explicit Attempt(Impl& impl) noexcept : impl_(impl) {}
+    ~Attempt() {
+      if (ended_) return;
+      const MutexLock lock(impl_.mutex_);
+      impl_.failed_ = true;
+    }
+    Attempt(const Attempt&) = delete;
+    Attempt& operator=(const Attempt&) = delete;
+    void ended() noexcept { ended_ = true; }
+
+   private:
+    Impl& impl_;
+    bool ended_ = false;
+  };
+
+  Status error_locked() const HF_REQUIRES(mutex_) {
+    if (error_.ok() && failed_) return {StatusCode::read_only, "the log takes no more writes since memory was short"};
+    return error_;
+  }
+
+  static std::uint64_t group_bytes(std::span<const ByteSpan> bodies) {
     std::uint64_t bytes = 0;
     for (const ByteSpan body : bodies) bytes += frame_bytes(body.size());
-    bytes = align_up(bytes, kBlockBytes);
+    return align_up(bytes, kBlockBytes);
+  }
+
+  Result<Lsn> append_group(std::span<const ByteSpan> bodies, FrameType type) {
+    const std::uint64_t bytes = group_bytes(bodies);
     HF_TRY(make_room(bytes));
 
     const LogEnd before = end();
     const LogEnd after = encode(bodies, type, before, bytes);
+    Attempt attempt(*this);
     // Power fails here or during the write: any subset of the sectors. The frame after the last whole one fails its
     // checksum or its chain, and no later frame claims that it was synced.
     if (Status written = current_.file->write_at(offset_, buffer_); !written.ok()) {
-      return roll_back(written.with_context(current_.path));
+      if (HF_PLANTED(log_keeps_half_a_frame)) offset_ += kBlockBytes;
+      if (HF_PLANTED(log_goes_on_after_an_error) ||
+          (HF_PLANTED(log_keeps_a_refused_write) && written.code() == StatusCode::disk_full)) {
+        attempt.ended();
+        return written;
+      }
+      if (written.code() != StatusCode::disk_full) return poison(written.with_context(current_.path));
+      Status unmade = roll_back();
+      if (!unmade.ok() && unmade.code() != StatusCode::disk_full) return poison(std::move(unmade));
+      const StatusCode code = unmade.ok() ? StatusCode::disk_full : StatusCode::outcome_unknown;
+      Status told(code, std::string(written.with_context(current_.path).message()));
+      attempt.ended();
+      return told;
     }
+    attempt.ended();
     offset_ += bytes;
     last_is_mark_ = type == FrameType::mark;
     {
@@ -181,21 +242,19 @@ class WalWriter::Impl {
     return previous;
   }
 
-  /// W5: the group at offset_ was not written, or only a part of it, for lack of space.
-  Status roll_back(Status cause) {
-    if (HF_PLANTED(log_keeps_half_a_frame)) offset_ += kBlockBytes;
-    if (HF_PLANTED(log_goes_on_after_an_error)) return cause;
-    if (cause.code() != StatusCode::disk_full) return poison(std::move(cause));
-    if (HF_PLANTED(log_keeps_a_refused_write)) return cause;
+  /// W5: the group at offset_ was not written, or only a part of it, for lack of space. ok: it is unmade. disk_full: it
+  /// may come back whole or as a prefix, unacknowledged, never torn. Anything else: as any failed write or sync.
+  Status roll_back() {
     // Leftovers of the attempt carry the right salt. The next group's write covers them all; until then, unmaking the
     // attempt's first block breaks their chain, so that a write that was refused does not come back after a crash.
-    // If there is no space even for that, the attempt may come back whole or as a prefix: unacknowledged, never torn.
     const std::uint64_t attempted = std::min<std::uint64_t>(buffer_.size(), current_.bytes - offset_);
     dirty_end_ = std::max(dirty_end_, offset_ + attempted);
     std::memset(buffer_.data(), 0, kBlockBytes);
-    Status unmade = current_.file->write_at(offset_, ByteSpan(buffer_).first(kBlockBytes));
-    if (!unmade.ok() && unmade.code() != StatusCode::disk_full) poison(std::move(unmade)).ignore();  // W4
-    return cause;
+    HF_TRY(current_.file->write_at(offset_, ByteSpan(buffer_).first(kBlockBytes)));
+    // Power fails here, or during the sync: the attempt may come back, and nobody was told yet that it does not.
+    Status synced = current_.file->sync();
+    if (synced.code() != StatusCode::disk_full) return synced;
+    return {StatusCode::io_error, std::string(synced.message())};  // a failed sync, whatever its reason
   }
 
   Status make_room(std::uint64_t bytes) {
@@ -244,7 +303,7 @@ class WalWriter::Impl {
   StepFailure take_next(SegmentFile& next) {
     {
       const MutexLock lock(mutex_);
-      if (!error_.ok()) return {error_, false};
+      if (failed_) return {error_locked(), false};
       if (ready_.file) {
         next = std::exchange(ready_, {});
         return {};
@@ -263,6 +322,7 @@ class WalWriter::Impl {
     header.file_bytes = next.bytes;
     std::array<std::byte, kSegmentHeaderBytes> sector;
     encode_segment_header(header, sector);
+    Attempt attempt(*this);
     Status headed = next.file->write_at(0, sector);
     // Power fails here: a temporary file, removed by the next open.
     if (headed.ok() && !HF_PLANTED(segment_header_is_not_synced)) headed = next.file->sync();
@@ -270,22 +330,31 @@ class WalWriter::Impl {
       StepFailure pointer = prepare_log_head(fs_, options_.directory, options_.collection, header.first_lsn);
       if (!pointer.status.ok()) {
         fs_.remove(next.path).ignore();  // no frame is in it; best effort
-        return finish_step(std::move(pointer));
+        Status told = finish_step(std::move(pointer));
+        attempt.ended();
+        return told;
       }
     }
     std::string path = os::join(options_.directory, segment_name(header.first_lsn));
     if (headed.ok()) headed = fs_.rename(next.path, path);
     if (!headed.ok()) {
       fs_.remove(next.path).ignore();  // no frame is in it; best effort
-      return finish_step({headed, headed.code() != StatusCode::disk_full});
+      if (headed.code() != StatusCode::disk_full) return poison(std::move(headed));
+      attempt.ended();
+      return headed;
     }
     // Power fails here: the segment is there with its header and no frame, or not at all; both mean the same log.
     Status synced = HF_PLANTED(segment_name_is_not_synced) ? Status() : fs_.sync_directory(options_.directory);
     if (!synced.ok()) return poison(std::move(synced));
-    if (Status named = rename_log_head(fs_, options_.directory); !named.ok()) return give_back(path, std::move(named));
+    if (Status named = rename_log_head(fs_, options_.directory); !named.ok()) {
+      Status told = give_back(path, std::move(named));
+      attempt.ended();
+      return told;
+    }
     // Power fails here: HEAD names this segment or the one before it; both are there.
     synced = fs_.sync_directory(options_.directory);
     if (!synced.ok()) return poison(std::move(synced));
+    attempt.ended();
     next.path = std::move(path);  // nothing may fail between the new name and its use: the old segment has a successor
     current_ = std::move(next);
     offset_ = kSegmentHeaderBytes;
@@ -314,6 +383,7 @@ class WalWriter::Impl {
   /// W4: remembers the first cause and returns it.
   Status poison(Status cause) {
     const MutexLock lock(mutex_);
+    failed_ = true;
     if (error_.ok()) error_ = Status(StatusCode::read_only, "the log takes no more writes since: " + cause.to_string());
     return cause;
   }
@@ -336,6 +406,7 @@ class WalWriter::Impl {
   Lsn synced_lsn_ HF_GUARDED_BY(mutex_);
   WalStats stats_ HF_GUARDED_BY(mutex_);
   Status error_ HF_GUARDED_BY(mutex_);
+  bool failed_ HF_GUARDED_BY(mutex_) = false;  ///< also if there was no memory for error_
   bool half_full_ HF_GUARDED_BY(mutex_) = false;
   bool next_busy_ HF_GUARDED_BY(mutex_) = false;  ///< somebody works on next.tmp
   SegmentFile ready_ HF_GUARDED_BY(mutex_);       ///< next.tmp, filled with zeros and synced
@@ -350,11 +421,13 @@ Status WalWriter::sync() { return impl_->sync(); }
 Status WalWriter::roll() { return impl_->roll(); }
 Status WalWriter::mark() { return impl_->mark(); }
 Status WalWriter::prepare_next() { return impl_->prepare_next(); }
-void WalWriter::close() { impl_->close(); }
+void WalWriter::close() noexcept { impl_->close(); }
 bool WalWriter::wants_next() const { return impl_->wants_next(); }
 LogEnd WalWriter::end() const { return impl_->end(); }
 Lsn WalWriter::synced_lsn() const { return impl_->synced_lsn(); }
 WalStats WalWriter::stats() const { return impl_->stats(); }
 Status WalWriter::error() const { return impl_->error(); }
+bool WalWriter::failed() const noexcept { return impl_->failed(); }
+bool WalWriter::has_room(std::span<const ByteSpan> bodies) const { return impl_->has_room(bodies); }
 
 }  // namespace holdfast::storage

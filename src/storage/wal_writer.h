@@ -8,7 +8,11 @@
 //  W4. After a failed sync, or a failed write or rename that is not disk_full, every later call fails (sticky, code
 //      read_only, the first cause in the message); nothing is retried. A temporary file that could not be created, or
 //      that found no space, poisons nothing: no frame depends on it.
-//  W5. After disk_full the log stands where it stood before the call: the next group is written over the attempt.
+//      A call that ends by an exception (memory was short just then) after it has begun to change what frames depend
+//      on counts as failed in the same way.
+//  W5. After disk_full the log stands where it stood before the call, also after power loss: what may be left of the
+//      attempt is unmade, and that is synced. If there is no room even for that, the answer is outcome_unknown: the
+//      attempt may come back after a crash until the next group is written over it. The log goes on in both cases.
 // It does not know what a frame body means, nor who waits for it.
 //
 // Threading: append, sync, roll, mark, close are called by one thread at a time (the commit leader).
@@ -56,6 +60,8 @@ class WalWriter {
   /// Writes one frame per body with consecutive lsns, in one write; not yet durable. Returns the first lsn.
   /// invalid_argument without bodies, or with one longer than kMaxFrameBody.
   [[nodiscard]] Result<Lsn> append(std::span<const ByteSpan> bodies);
+  /// Whether append(bodies) would do without a new segment. For the thread that appends.
+  [[nodiscard]] bool has_room(std::span<const ByteSpan> bodies) const;
   /// Makes everything appended so far durable.
   Status sync();
   /// Syncs and seals the current segment; the next frame starts a new one. No effect on an empty segment.
@@ -70,13 +76,15 @@ class WalWriter {
 
   /// Lets go of the directory: removes the segment made ahead and closes the files; every later call but the getters
   /// fails with `closed`. Whoever opens the log next is not disturbed by this object any more.
-  void close();
+  void close() noexcept;
 
   [[nodiscard]] LogEnd end() const;
   [[nodiscard]] Lsn synced_lsn() const;
   [[nodiscard]] WalStats stats() const;
   /// The sticky error, or ok.
   [[nodiscard]] Status error() const;
+  /// Whether there is one. Takes no memory.
+  [[nodiscard]] bool failed() const noexcept;
 
  private:
   class Impl;

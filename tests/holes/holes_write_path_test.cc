@@ -1,4 +1,6 @@
 // Holes H01 to H10: the write path. `guard:` names the code without which the test fails.
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -236,6 +238,122 @@ TEST_F(Holes, AStoreWhoseFirstAttemptFailedIsDurableAfterTheSecond) {
   ASSERT_TRUE(reopened.ok()) << reopened.status().to_string();
   ASSERT_TRUE(reopened->collection("c").ok()) << "the directory was lost with its name";
   EXPECT_TRUE(reopened->collection("c")->get(1).ok());
+}
+
+// --- H09: a full disk. guard: engine/disk_reserve.cc, called by commit.cc (C4), checkpoint.cc, recovery.cc and
+// database_state.cc
+class FullDisk : public Holes {
+ protected:
+  /// Writes until the disk has no room for more. Returns how many points went in.
+  std::uint64_t fill(std::uint64_t room) {
+    put(1);  // makes the first segment and the reserve
+    disk().set_capacity(used() + room);
+    std::uint64_t id = 2;
+    for (Status status; (status = try_write(put_batch(id, 1))).ok(); ++id) {
+      EXPECT_LT(id, 1000u) << "the disk does not fill up";
+      if (id == 1000) break;
+    }
+    EXPECT_EQ(StatusCode::disk_full, try_write(put_batch(id, 1)).code());
+    EXPECT_TRUE(collection().stats().write_error.empty());
+    return id - 1;
+  }
+  [[nodiscard]] std::uint64_t used() const {
+    std::uint64_t bytes = 0;
+    for (const auto& file : disk_->files()) bytes += file.cached_size;
+    return bytes;
+  }
+};
+
+TEST_F(FullDisk, H09_ItTakesErasuresAndCheckpointsAndTheyMakeRoom) {
+  const std::uint64_t last = fill(400 * 1024);
+  ASSERT_GT(last, 20u);
+  for (std::uint64_t id = 1; id <= 16; ++id) erase(id);  // more than the rest of any segment takes
+  expect_survives(CrashPolicy::lose_all());
+  checkpoint();
+  for (std::uint64_t id = 17; id <= 20; ++id) erase(id);
+  expect_survives(CrashPolicy::lose_all());
+  put(last + 1);  // no reopen: the checkpoint let the log go
+  EXPECT_GE(collection().stats().reserve_bytes, 64u * 1024) << "it is made again";
+  expect_survives(CrashPolicy::lose_all());
+  expect_survives(CrashPolicy::keep_all());
+}
+
+TEST_F(FullDisk, H09_ItIsClosedAndOpenedAgain) {
+  const std::uint64_t last = fill(400 * 1024);
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(collection().flush().ok());
+    must(Step::Kind::reopen);
+    erase(round + 1);
+    move_to(disk().kill_process());
+    EXPECT_EQ(last - round - 1, collection().snapshot().size());
+  }
+  checkpoint();
+  put(last + 1);
+  expect_survives(CrashPolicy::lose_all());
+}
+
+TEST_F(FullDisk, H09_ServiceReturnsWithTheSpace) {
+  const std::uint64_t last = fill(20 * 1024);
+  disk().set_capacity(0);
+  for (std::uint64_t id = 0; id < 40; ++id) put(last + 1 + id);
+  checkpoint();
+  expect_survives(CrashPolicy::lose_all());
+}
+
+TEST_F(FullDisk, H09_ACollectionCanBeDropped) {
+  fill(20 * 1024);
+  disk().set_capacity(used());
+  must(Step::Kind::drop);
+  expect_survives(CrashPolicy::lose_all());
+  EXPECT_EQ(0u, files_with(disk(), "RESERVE").size());
+}
+
+// guard: engine/commit.cc commit_group (what stands beside refused upserts in a group is tried again by itself)
+TEST_F(FullDisk, H09_ErasingGoesOnBesideUpsertsThatAreRefused) {
+  const std::uint64_t last = fill(100 * 1024);
+  disk().on_call([](const CallInfo& call) {  // others queue up meanwhile, and form groups
+    for (int i = 0; call.kind == CallKind::sync && i < 50; ++i) std::this_thread::yield();
+  });
+  constexpr std::uint64_t kErasers = 3;
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 2; ++t) {
+    threads.emplace_back([&, t] {
+      Collection c = collection();
+      for (std::uint64_t i = 0; !stop.load() && i < 100'000; ++i) {
+        const Status status = c.upsert(10'000 + t, std::vector<float>(kDimension, 1.0F)).status();
+        EXPECT_EQ(StatusCode::disk_full, status.code()) << status.to_string();
+      }
+    });
+  }
+  std::vector<std::thread> erasers;
+  for (std::uint64_t t = 0; t < kErasers; ++t) {
+    erasers.emplace_back([&, t] {
+      Collection c = collection();
+      for (std::uint64_t id = 1 + t; id <= std::min<std::uint64_t>(last, 15); id += kErasers) {
+        const Status status = c.erase(id).status();
+        EXPECT_TRUE(status.ok()) << status.to_string();
+      }
+    });
+  }
+  for (std::thread& thread : erasers) thread.join();
+  stop.store(true);
+  for (std::thread& thread : threads) thread.join();
+  disk().on_call(nullptr);
+  EXPECT_EQ(last - std::min<std::uint64_t>(last, 15), collection().snapshot().size());
+}
+
+TEST_F(FullDisk, H09_TheReserveIsHarmlessWhateverStandsInIt) {
+  put(1);
+  const std::string path = files_with(disk(), "RESERVE").at(0);
+  const Bytes rubbish(100'000, std::byte{0xA5});
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, rubbish.size()}) {
+    const auto found = disk().crash(CrashPolicy::lose_all());
+    ASSERT_TRUE(found->write_whole(path, ByteSpan(rubbish).first(size)).ok());
+    expect_intact(*found);
+    ASSERT_TRUE(found->remove(path).ok());
+    expect_intact(*found);
+  }
 }
 
 // Found by the crash explorer. guard: engine/database_state.cc drop (poisons if the catalog may name it no more)

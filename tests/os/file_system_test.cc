@@ -129,6 +129,21 @@ TEST_P(FileSystemTest, TruncateCutsAndGrowsWithZeros) {
   EXPECT_TRUE(std::all_of(content.begin() + 3, content.end(), [](std::byte b) { return b == std::byte{0}; }));
 }
 
+TEST_P(FileSystemTest, AllocateSetsSpaceAsideAndTruncateGivesItBack) {
+  auto file = must_create(fs(), at("a"));
+  EXPECT_OK(file->write_at(0, bytes_of("text")));
+  const Status allocated = file->allocate(1'000'000);
+  if (allocated.code() == StatusCode::invalid_argument) GTEST_SKIP() << "skipped: " << allocated.to_string();
+  EXPECT_OK(allocated);
+  EXPECT_EQ(1'000'000u, *file->size());
+  EXPECT_OK(file->allocate(10));
+  EXPECT_EQ(1'000'000u, *file->size()) << "never less";
+  EXPECT_OK(file->truncate(4));
+  EXPECT_EQ("text", text_of(must_read(fs(), at("a"))));
+  const auto reader = fs().open(at("a"), os::FileSystem::Access::read);
+  EXPECT_CODE(io_error, (*reader)->allocate(100));
+}
+
 TEST_P(FileSystemTest, MapShowsTheWholeFileAndOutlivesItsName) {
   auto file = must_create(fs(), at("a"));
   EXPECT_TRUE((*file->map())->bytes().empty());

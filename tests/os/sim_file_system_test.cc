@@ -305,6 +305,8 @@ TEST(SimSpace, CapacityIsEnforcedAndCanBeFreed) {
   EXPECT_EQ(1'000u, *file->size()) << "a short write, as on a real disk";
   EXPECT_OK(file->write_at(0, pattern(1'000, 2)));  // overwriting needs no space
   EXPECT_CODE(disk_full, file->truncate(1'001));
+  EXPECT_CODE(disk_full, file->allocate(1'001));
+  EXPECT_EQ(1'000u, *file->size()) << "all or nothing";
   auto other = must_create(fs, "/b");
   EXPECT_CODE(disk_full, other->write_at(0, bytes_of("x")));
   EXPECT_OK(fs.remove("/a"));

@@ -24,6 +24,7 @@ std::string_view to_string(CallKind kind) noexcept {
   constexpr std::string_view kNames[] = {"create",
                                          "write",
                                          "truncate",
+                                         "allocate",
                                          "sync",
                                          "rename",
                                          "link",

@@ -84,6 +84,19 @@ class SimFileSystem::SimFile final : public os::File {
     return verdict.status;
   }
 
+  /// All or nothing, unlike a write.
+  Status allocate(std::uint64_t size) override {
+    const CallInfo info = core_->announce(call_of(CallKind::allocate, path_, 0, size));
+    MutexLock lock(core_->mutex);
+    const Verdict verdict = core_->judge(info);
+    if (access_ != Access::read_write) return Core::outcome(info, verdict, not_writable());
+    if (!verdict.happens) return verdict.status;
+    if (core_->disk.file(id_).cached.size() >= size) return verdict.status;
+    if (core_->fitting(id_, 0, size) < size) return Core::outcome(info, verdict, disk_is_full());
+    core_->disk.truncate(id_, size);
+    return verdict.status;
+  }
+
   Status sync() override {
     const CallInfo info = core_->announce(call_of(CallKind::sync, path_));
     MutexLock lock(core_->mutex);

@@ -9,7 +9,7 @@
 //     directory needs its parent synced.
 //  2. Between the states lies an ordered list of unsynced effects. crash() makes disks from subsets of it; which
 //     subsets, and what always holds, is in sim_crash.h. No sector is atomic (CrashPolicy::torn_write).
-//  3. Counted calls: create, write, truncate, sync, rename, link, exchange, remove, create_directory,
+//  3. Counted calls: create, write, truncate, allocate, sync, rename, link, exchange, remove, create_directory,
 //     remove_directory, sync_directory, lock; with count_reads(true) also open, read, map, size, list and exists. Each
 //     has an index from 0 on. Faults are planned by index: an error (once or for ever), a short write, a failed sync
 //     that keeps, drops or forgets the dirty pages, power off.
@@ -42,6 +42,7 @@ enum class CallKind : std::uint8_t {
   create,
   write,
   truncate,
+  allocate,
   sync,
   rename,
   link,
@@ -66,7 +67,7 @@ struct CallInfo {
   std::string path;      ///< rename, link, exchange: the first
   std::string target;    ///< rename, link, exchange: the second
   std::uint64_t offset;  ///< read, write
-  std::uint64_t size;    ///< read, write, truncate
+  std::uint64_t size;    ///< read, write, truncate, allocate
 };
 
 class SimFileSystem final : public os::FileSystem {

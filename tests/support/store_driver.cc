@@ -117,11 +117,10 @@ Status StoreDriver::write(const Step& step) {
   const auto receipt = collection->write(step.batch, {step.durability});
   switch (receipt.status().code()) {
     case StatusCode::ok: expected.acknowledge(durability == Durability::sync); break;
-    case StatusCode::io_error:  // no file for the next segment: nothing was logged
+    case StatusCode::io_error:   // no file for the next segment: nothing was logged
+    case StatusCode::disk_full:  // nothing was kept, and that is durable
     case StatusCode::read_only: expected.refuse(); break;
-    // Nothing was kept, but if the disk had no room even to unmake the attempt, a crash may bring it to light as long
-    // as nothing was written over it.
-    case StatusCode::disk_full:
+    // A crash may bring it to light. (Also without being read-only: the disk had no room even to unmake the attempt.)
     case StatusCode::outcome_unknown: expected.leave_unknown(); break;
     default: expected.refuse(); note(step.to_string() + ": " + receipt.status().to_string());
   }

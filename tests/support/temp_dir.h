@@ -11,9 +11,15 @@ namespace holdfast::testing {
 
 class TempDir {
  public:
-  /// Under $TMPDIR, else /tmp. Throws if that is impossible: a test without its directory means nothing.
-  TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "holdfast-test-XXXXXX").string();
+  enum class On { disk, memory };
+  /// Under $TMPDIR, else /tmp; in memory, where there is such a file system: for tests that sync much and mean none of
+  /// it. Throws if that is impossible: a test without its directory means nothing.
+  explicit TempDir(On on = On::disk) {
+    std::error_code none;
+    const std::filesystem::path memory = "/dev/shm";
+    const bool in_memory = on == On::memory && std::filesystem::is_directory(memory, none) && !none;
+    std::string pattern =
+        ((in_memory ? memory : std::filesystem::temp_directory_path()) / "holdfast-test-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) {
       throw std::system_error(errno, std::generic_category(), "mkdtemp " + pattern);
     }
