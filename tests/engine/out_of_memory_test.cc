@@ -1,48 +1,15 @@
 // Every allocation of a write fails once, and the first ones of a checkpoint and an indexing step. Nothing hangs,
 // nothing that was told to have failed is there, nothing acknowledged is lost.
-#include <cstdlib>
 #include <map>
-#include <new>
 
+#include "engine/allocation_faults.h"
 #include "engine/store_fixture.h"
-
-namespace {
-
-/// Allocations of this thread until one fails; negative: none will.
-thread_local long allocations_left = -1;
-
-bool must_fail() noexcept { return allocations_left >= 0 && allocations_left-- == 0; }
-
-}  // namespace
-
-// Replaces those of the whole test program. Not inlined, or GCC takes free() for a mismatch of new.
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-  if (must_fail()) throw std::bad_alloc();
-  if (void* const at = std::malloc(bytes == 0 ? 1 : bytes)) return at;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
-  return must_fail() ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
-}
-[[gnu::noinline]] void operator delete(void* at) noexcept { std::free(at); }
-[[gnu::noinline]] void operator delete(void* at, std::size_t) noexcept { std::free(at); }
-[[gnu::noinline]] void operator delete(void* at, const std::nothrow_t&) noexcept { std::free(at); }
 
 namespace holdfast::testing {
 namespace {
 
 constexpr std::uint32_t kDimension = 8;
 constexpr long kMost = 120;  // more than a write makes
-
-/// Runs `call` with its n-th allocation failing; false if it had fewer.
-template <class Call>
-bool with_failure(long n, Call call) {
-  allocations_left = n;
-  call();
-  const bool failed = allocations_left < 0;
-  allocations_left = -1;
-  return failed;
-}
 
 TEST(OutOfMemory, any_allocation_of_a_write_may_fail) {
   const TempDir directory;
