@@ -76,6 +76,10 @@ class KillFile final : public os::File {
     kill_.call();
     return file_->truncate(size);
   }
+  Status allocate(std::uint64_t size) override {
+    kill_.call();
+    return file_->allocate(size);
+  }
   Status sync() override {
     kill_.call();
     Status status = file_->sync();
