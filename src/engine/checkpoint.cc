@@ -62,7 +62,12 @@ class ImageWriter {
  public:
   ImageWriter(CollectionState& state, const View& view, Slot graph_end, const CheckpointState& last,
               storage::Manifest& manifest)
-      : state_(state), view_(view), graph_end_(graph_end), last_(last), manifest_(manifest) {
+      : state_(state),
+        view_(view),
+        graph_end_(graph_end),
+        last_(last),
+        manifest_(manifest),
+        origin_{manifest.generation, manifest.lsn, encode_extent_note(state.config)} {
     for (const ExtentInfo& extent : last.manifest.extents) known_[{extent.kind, extent.first_slot}] = &extent;
     state.store.arrivals().for_each_run(view.growing_begin, view.growing_end, [this](std::span<const Slot> run) {
       for (const Slot slot : run) {
@@ -157,7 +162,7 @@ class ImageWriter {
     info.slot_count = end - begin;
     HF_ASSIGN(const auto writer,
               storage::ExtentWriter::create(state_.fs, os::join(state_.directory, storage::kExtentDirectory),
-                                            state_.uuid, info));
+                                            state_.uuid, info, origin_));
     buffer_.clear();
     HF_TRY(write(*writer));
     HF_ASSIGN(info, writer->finish());
@@ -206,6 +211,7 @@ class ImageWriter {
   const Slot graph_end_;
   const CheckpointState& last_;
   storage::Manifest& manifest_;
+  const storage::ExtentOrigin origin_;  ///< for `holdfast repair`
   std::map<std::pair<std::uint8_t, std::uint32_t>, const ExtentInfo*> known_;
   index::SlotSet growing_dead_;  ///< of the growing range
   SlotTable::Kept kept_;         ///< of the chunk in work; empty: not looked at yet

@@ -110,4 +110,24 @@ Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn) {
   return state;
 }
 
+std::array<std::byte, 32> encode_extent_note(const CollectionConfig& config) {
+  std::array<std::byte, 32> note{};
+  store<std::uint32_t>(note.data(), config.dimension);
+  store<std::uint32_t>(note.data() + 4, static_cast<std::uint32_t>(config.metric));
+  store<std::uint32_t>(note.data() + 8, config.m);
+  store<std::uint32_t>(note.data() + 12, config.ef_construction);
+  return note;
+}
+
+std::optional<CollectionConfig> decode_extent_note(const std::array<std::byte, 32>& note) {
+  CollectionConfig config;
+  config.dimension = load<std::uint32_t>(note.data());
+  const auto metric = load<std::uint32_t>(note.data() + 4);
+  config.m = load<std::uint32_t>(note.data() + 8);
+  config.ef_construction = load<std::uint32_t>(note.data() + 12);
+  if (metric > static_cast<std::uint32_t>(Metric::cosine)) return std::nullopt;
+  config.metric = static_cast<Metric>(metric);
+  return validate_config(config).ok() ? std::optional(config) : std::nullopt;
+}
+
 }  // namespace holdfast::engine

@@ -1,6 +1,9 @@
 // What a checkpoint is made of: the kinds of extents and the engine's part of the manifest (docs/format/image.md).
 #pragma once
 
+#include <array>
+#include <optional>
+
 #include "base/coding.h"
 #include "engine/point_store.h"
 #include "holdfast/types.h"
@@ -34,5 +37,11 @@ struct ImageState {
 [[nodiscard]] Bytes encode_image_state(const ImageState& state);
 /// data_damaged if it does not decode or its numbers contradict each other.
 [[nodiscard]] Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn);
+
+/// What an extent's header says of its collection (storage::ExtentOrigin::note): u32 dimension, metric, M,
+/// ef_construction.
+[[nodiscard]] std::array<std::byte, 32> encode_extent_note(const CollectionConfig& config);
+/// Nothing if none was written.
+[[nodiscard]] std::optional<CollectionConfig> decode_extent_note(const std::array<std::byte, 32>& note);
 
 }  // namespace holdfast::engine

@@ -7,6 +7,7 @@
 // Threading: a writer belongs to one thread; an Extent may be read by any number of threads.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -33,11 +34,19 @@ struct ExtentInfo {
   friend bool operator==(const ExtentInfo&, const ExtentInfo&) = default;
 };
 
+/// For which checkpoint an extent was written. Nothing but repair reads it: it stands in for a lost manifest.
+struct ExtentOrigin {
+  std::uint64_t generation = 0;      ///< 0: written by a version that did not note it
+  Lsn lsn = 0;                       ///< of that checkpoint
+  std::array<std::byte, 32> note{};  ///< the engine's own
+};
+
 class ExtentWriter {
  public:
   /// `info`: number, kind, field, first_slot, slot_count are taken; the rest is filled by finish().
   [[nodiscard]] static Result<std::unique_ptr<ExtentWriter>> create(os::FileSystem& fs, const std::string& directory,
-                                                                    const Uuid& collection, const ExtentInfo& info);
+                                                                    const Uuid& collection, const ExtentInfo& info,
+                                                                    const ExtentOrigin& origin = {});
   ~ExtentWriter();
   /// Appends data; buffered.
   Status append(ByteSpan bytes);
@@ -80,5 +89,15 @@ class Extent {
   ExtentInfo info_;
   std::unique_ptr<Impl> impl_;
 };
+
+/// What an extent says of itself, for when no manifest does.
+struct DescribedExtent {
+  ExtentInfo info;
+  ExtentOrigin origin;
+};
+/// data_damaged if header, page table or footer are damaged or do not belong together, or it is of another collection
+/// or number; unsupported_format; not_found. No page of data is read.
+[[nodiscard]] Result<DescribedExtent> describe_extent(os::FileSystem& fs, const std::string& directory,
+                                                      const Uuid& collection, std::uint64_t number);
 
 }  // namespace holdfast::storage

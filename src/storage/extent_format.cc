@@ -22,6 +22,10 @@ constexpr std::size_t kFirstSlotAt = 56;
 constexpr std::size_t kSlotCountAt = 60;
 constexpr std::size_t kKindAt = 64;
 constexpr std::size_t kFieldAt = 65;
+constexpr std::size_t kGenerationAt = 72;
+constexpr std::size_t kLsnAt = 80;
+constexpr std::size_t kNoteAt = 88;
+static_assert(kNoteAt + sizeof(ExtentOrigin::note) == 120);
 static_assert(kCollectionAt + sizeof(Uuid) == kNumberAt);
 static_assert(kFieldAt < kExtentHeaderBytes);
 static_assert(kExtentDataOffset % 4096 == 0, "data is mappable at a page of memory");
@@ -53,6 +57,9 @@ void encode_extent_header(const ExtentHeader& header, std::span<std::byte, kExte
   store<std::uint32_t>(p + kSlotCountAt, header.info.slot_count);
   store<std::uint8_t>(p + kKindAt, header.info.kind);
   store<std::uint8_t>(p + kFieldAt, header.info.field);
+  store<std::uint64_t>(p + kGenerationAt, header.origin.generation);
+  store<std::uint64_t>(p + kLsnAt, header.origin.lsn);
+  std::memcpy(p + kNoteAt, header.origin.note.data(), header.origin.note.size());
   store<std::uint64_t>(p + kChecksumAt, header_checksum(out));
 }
 
@@ -72,6 +79,9 @@ ExtentPart decode_extent_header(ByteSpan bytes, ExtentHeader& header) noexcept {
   header.info.slot_count = load<std::uint32_t>(p + kSlotCountAt);
   header.info.kind = load<std::uint8_t>(p + kKindAt);
   header.info.field = load<std::uint8_t>(p + kFieldAt);
+  header.origin.generation = load<std::uint64_t>(p + kGenerationAt);
+  header.origin.lsn = load<std::uint64_t>(p + kLsnAt);
+  std::memcpy(header.origin.note.data(), p + kNoteAt, header.origin.note.size());
   return ExtentPart::valid;
 }
 

@@ -14,7 +14,11 @@
 //       60    4 slot count
 //       64    1 kind
 //       65    1 field
-//       66      zero
+//       66    6 zero
+//       72    8 generation of the checkpoint that it was written for; 0: not noted
+//       80    8 lsn of that checkpoint
+//       88   32 a note of the engine
+//      120      zero
 //
 // The length of the data stands in the footer, so that the file is written once, from front to back.
 #pragma once
@@ -38,6 +42,7 @@ struct ExtentHeader {
   Uuid collection{};
   std::uint64_t salt = 0;
   ExtentInfo info;  ///< without data_bytes and checksum
+  ExtentOrigin origin;
 };
 
 struct ExtentFooter {

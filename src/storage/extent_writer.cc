@@ -119,13 +119,15 @@ ExtentWriter::ExtentWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) 
 ExtentWriter::~ExtentWriter() = default;
 
 Result<std::unique_ptr<ExtentWriter>> ExtentWriter::create(os::FileSystem& fs, const std::string& directory,
-                                                           const Uuid& collection, const ExtentInfo& info) {
+                                                           const Uuid& collection, const ExtentInfo& info,
+                                                           const ExtentOrigin& origin) {
   ExtentHeader header;
   header.collection = collection;
   header.salt = fs.random_u64();
   header.info = info;
   header.info.data_bytes = 0;
   header.info.checksum = 0;
+  header.origin = origin;
   std::string path = os::join(directory, extent_name(info.number));
   HF_ASSIGN(auto file, fs.create(path));
   auto impl = std::make_unique<Impl>(fs, std::move(path), std::move(file), header);
