@@ -1,10 +1,12 @@
-// Offline inspection of a store: verify every checksum and invariant, dump a log. Neither changes a byte.
+// Work on a closed store: verify every checksum and invariant, dump a log, repair what is damaged, back up, restore.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "holdfast/status.h"
@@ -26,7 +28,16 @@ struct VerifyFinding {
   std::string message;
 };
 
+/// How much verify() reads.
+enum class VerifyLevel : std::uint8_t {
+  fast = 0,  ///< what an open reads: manifests, ids, stamps, lists and their invariants, headers and page tables of the
+             ///< rest, the log behind the checkpoint
+  full = 1,  ///< every byte
+};
+[[nodiscard]] std::string_view to_string(VerifyLevel level) noexcept;
+
 struct VerifyReport {
+  VerifyLevel level = VerifyLevel::full;
   std::vector<VerifyFinding> findings;
   std::uint64_t files_checked = 0;
   std::uint64_t bytes_checked = 0;
@@ -35,13 +46,6 @@ struct VerifyReport {
   std::uint64_t points_checked = 0;
   std::uint64_t links_checked = 0;
   [[nodiscard]] bool damaged() const noexcept;
-};
-
-/// How much verify() reads.
-enum class VerifyLevel : std::uint8_t {
-  fast = 0,  ///< what an open reads: manifests, ids, stamps, lists and their invariants, headers and page tables of the
-             ///< rest, the log behind the checkpoint
-  full = 1,  ///< every byte
 };
 
 struct VerifyOptions {
@@ -72,6 +76,84 @@ struct LogEntry {
 /// io_error.
 Status dump_log(const std::filesystem::path& path, std::string_view collection,
                 const std::function<bool(const LogEntry&)>& visit);
+
+/// What a repair may do. None of them is ever done unasked.
+enum class Salvage : std::uint8_t {
+  // Nothing acknowledged is lost by these:
+  drop_checkpoint = 0,  ///< a damaged image is set aside; another one and the log hold everything
+  trim_log = 1,         ///< damaged log that the checkpoint holds anyway is set aside
+  rebuild_graph = 2,    ///< the graph is built anew from the vectors
+  // These lose what they name:
+  drop_points = 3,  ///< points with damaged rows are removed
+  cut_log = 4,      ///< the log ends before its damage: every later batch is lost
+  skip_frames = 5,  ///< only damaged batches are left out: what they wrote is lost, their ids show older values
+  roll_back = 6,    ///< the log is set aside as a whole: the collection is as of its checkpoint
+  // What these cannot find in what is left has to be given, or is lost:
+  rebuild_manifest = 7,  ///< which files make up the checkpoint is found from the files themselves
+  rebuild_catalog = 8,   ///< the names of the collections are taken from their manifests
+};
+/// "cut-log": the name of the option of `holdfast repair`, too.
+[[nodiscard]] std::string_view to_string(Salvage salvage) noexcept;
+/// Whether everything acknowledged is there afterwards.
+[[nodiscard]] bool is_lossless(Salvage salvage) noexcept;
+
+/// What a salvage gives up. Points that a batch behind the damage wrote again are not lost, and not listed.
+struct RepairLoss {
+  std::vector<PointId> ids;          ///< lost, or as they were before; sorted
+  std::uint64_t unknown_points = 0;  ///< rows that may have held a point whose id cannot be read
+  Lsn first_lsn = 0;                 ///< batches; 0: none
+  Lsn last_lsn = 0;                  ///< 0: not known, or none
+  std::uint64_t unread_batches = 0;  ///< those of them that cannot be read, so that nobody knows their ids
+  [[nodiscard]] bool nothing() const noexcept;
+};
+
+/// One thing that is wrong and one way to set it right.
+struct RepairStep {
+  Salvage salvage = Salvage::drop_checkpoint;
+  std::string collection;    ///< empty: the store itself
+  std::string file;          ///< where the damage begins, relative to the store
+  std::uint64_t offset = 0;  ///< first byte of it
+  std::uint64_t length = 0;  ///< 0: unknown
+  std::string damage;        ///< what is wrong
+  std::string explanation;   ///< what the salvage does about it
+  RepairLoss loss;
+  bool alternative = false;  ///< one of several ways (cut_log, skip_frames, roll_back): one has to be chosen
+  bool chosen = false;       ///< the options allow it, and it is needed
+  bool done = false;
+};
+
+struct RepairOptions {
+  std::string collection = {};        ///< only this one; empty: all
+  std::vector<Salvage> allowed = {};  ///< of alternatives the first one here counts
+  bool all_lossless = false;          ///< as if every salvage that loses nothing were in `allowed`
+  /// For rebuild_manifest, where no file tells: 0 and nothing: unknown.
+  std::uint32_t dimension = 0;
+  std::optional<Metric> metric = {};
+  /// Called now and then with bytes done and bytes in all, for each collection; may be empty.
+  std::function<void(std::uint64_t done, std::uint64_t total)> progress = {};
+};
+
+struct RepairReport {
+  std::vector<RepairStep> steps;  ///< empty: nothing to repair, if `hopeless` is empty, too
+  /// What no salvage can bring back: restore a backup, or drop the collection.
+  std::vector<std::string> hopeless;
+  /// Directories inside the store, relative to it, that hold everything that was taken out, each with a REPORT.
+  std::vector<std::string> set_aside;
+  [[nodiscard]] bool nothing_to_repair() const noexcept { return steps.empty() && hopeless.empty(); }
+  /// A step is needed that is not chosen, or there is no hope.
+  [[nodiscard]] bool incomplete() const noexcept;
+};
+
+/// Looks for damage as verify() does and says what repair() would do with the same options. Changes nothing. Errors: as
+/// repair().
+[[nodiscard]] Result<RepairReport> plan_repair(const std::filesystem::path& path, const RepairOptions& options = {});
+
+/// Repairs each collection for which every step that it needs is allowed, and leaves the others alone. A repaired
+/// collection is made beside the damaged one, verified, and takes its place in one step; the damaged one is kept as it
+/// was, whole, under `set_aside`. A sound store is not touched. Needs the store closed. May be stopped at any moment
+/// and begun again. Errors: already_open, not_a_store, not_found (no such collection), unsupported_format, disk_full,
+/// io_error.
+[[nodiscard]] Result<RepairReport> repair(const std::filesystem::path& path, const RepairOptions& options);
 
 struct BackupReport {
   std::uint64_t collections = 0;

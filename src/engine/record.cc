@@ -120,6 +120,13 @@ Result<std::vector<PreparedOperation>> decode_batch(ByteSpan body, std::uint32_t
   return operations;
 }
 
+bool visit_ids(ByteSpan body, const std::function<void(WriteBatch::Kind, PointId, std::uint32_t)>& visit) {
+  return read_operations(body, [&](const RawOperation& raw) {
+    if (raw.kind != Kind::marker) visit(raw.kind, raw.id, raw.dimension);
+    return true;
+  });
+}
+
 std::string describe_batch(ByteSpan body) {
   constexpr std::size_t kIdsShown = 10;
   std::size_t upserts = 0, erases = 0, markers = 0;

@@ -8,6 +8,7 @@
 // An upsert with several vectors gives a point several values (WriteBatch::upsert_values).
 #pragma once
 
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -32,6 +33,10 @@ struct PreparedOperation {
 /// The operations of a frame; spans point into `body`. `dimension` is the collection's. Throws bad_alloc.
 /// data_damaged if the body is not what encode_batch makes: the checksum was right, so the writer was wrong or newer.
 [[nodiscard]] Result<std::vector<PreparedOperation>> decode_batch(ByteSpan body, std::uint32_t dimension);
+
+/// Calls visit(kind, id, dimension) for each upsert (dimension of its vectors) and erase (0) of a batch of any
+/// collection. False if the body does not decode; what was visited until then counts.
+bool visit_ids(ByteSpan body, const std::function<void(WriteBatch::Kind, PointId, std::uint32_t)>& visit);
 
 /// "3 upserts, 1 erase: 17, 18, 19, -4" for people; at most ten ids.
 [[nodiscard]] std::string describe_batch(ByteSpan body);

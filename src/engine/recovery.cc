@@ -126,9 +126,7 @@ Status replay(CollectionState& state, const storage::ReadLogOptions& options, st
               return replay_frame(state, writer, frame);
             }));
   if (tail.verdict == storage::LogVerdict::damage) {
-    return {StatusCode::data_damaged,
-            "the log of collection '" + state.name + "' is damaged: " + tail.reason +
-                "; nothing was changed. Restore a backup, or see 'holdfast verify' for the extent of the loss"};
+    return {StatusCode::data_damaged, "the log of collection '" + state.name + "' is damaged: " + tail.reason};
   }
   writer.publish();
   state.report.frames_replayed = tail.frames;
@@ -257,9 +255,16 @@ Result<std::shared_ptr<CollectionState>> recover(const RecoveryRequest& request)
 Result<std::shared_ptr<CollectionState>> recover_collection(const RecoveryRequest& request) {
   try {
     auto state = recover(request);
-    if (state.status().code() != StatusCode::not_found) return state;
-    // The catalog names the collection, so its directories were there.
-    return Status(StatusCode::data_damaged, "a part is missing: " + std::string(state.status().message()));
+    Status status = state.status();
+    if (status.code() == StatusCode::not_found) {
+      // The catalog names the collection, so its directories were there.
+      status = Status(StatusCode::data_damaged, "a part is missing: " + std::string(status.message()));
+    }
+    if (status.ok()) return state;
+    if (status.code() != StatusCode::data_damaged || request.change_nothing) return status;
+    return Status(StatusCode::data_damaged,
+                  std::string(status.message()) +
+                      "; nothing was changed. Restore a backup, or see 'holdfast repair' for what can be saved");
   } catch (const std::bad_alloc&) {
     return Status(StatusCode::resource_exhausted,
                   "not enough memory to open collection '" + request.name + "'; nothing was changed");

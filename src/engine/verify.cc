@@ -14,6 +14,8 @@
 #include "engine/image.h"
 #include "engine/record.h"
 #include "engine/recovery.h"
+#include "engine/repair_log.h"
+#include "engine/repair_text.h"
 #include "engine/rows.h"
 #include "index/check.h"
 #include "storage/file_names.h"
@@ -34,10 +36,10 @@ using storage::FileKind;
 class CollectionVerifier {
  public:
   CollectionVerifier(os::FileSystem& fs, const std::string& store, const storage::CatalogEntry& entry,
-                     const VerifyOptions& options, VerifyReport& report)
+                     std::string folder, const VerifyOptions& options, VerifyReport& report)
       : fs_(fs),
         entry_(entry),
-        folder_(storage::collection_directory_name(entry.uuid)),
+        folder_(std::move(folder)),
         directory_(os::join(store, folder_)),
         options_(options),
         report_(report) {}
@@ -61,6 +63,10 @@ class CollectionVerifier {
            std::string message) {
     report_.findings.push_back({severity, entry_.name, file, offset, length, std::move(message)});
   }
+  /// Where the message itself says at which byte of `file` the damage begins.
+  void add_damage(const std::string& file, const std::string& message) {
+    add(Severity::damage, file, offset_in(message, file), 0, message);
+  }
   [[nodiscard]] std::string inside(std::string_view name) const { return os::join(folder_, name); }
   [[nodiscard]] std::string extent_file(std::uint64_t number) const {
     return inside(os::join(storage::kExtentDirectory, storage::extent_name(number)));
@@ -79,9 +85,12 @@ class CollectionVerifier {
         add(Severity::note, inside(name), 0, 0, "an older checkpoint than those that are kept; nothing needs it");
       } else if (manifest.ok() && manifest->collection == entry_.uuid) {
         if (auto image = decode_image_state(manifest->state, manifest->lsn); !image.ok()) {
-          add(Severity::damage, inside(name), 0, 0, std::string(image.status().message()));
+          if (image.status().code() != StatusCode::data_damaged) return image.status();
+          add(Severity::damage, inside(name), storage::kManifestStateAt, manifest->state.size(),
+              std::string(image.status().message()));
         }
         for (const ExtentInfo& extent : manifest->extents) extents_.emplace(extent.number, extent);
+        if (newest_end_.lsn == 0) newest_end_ = {manifest->lsn, manifest->log_checksum};
         proven_ = std::max(proven_, manifest->lsn);
         oldest_ = std::min(oldest_, manifest->lsn);
         if (manifest->lsn == oldest_) oldest_end_ = {manifest->lsn, manifest->log_checksum};
@@ -89,8 +98,8 @@ class CollectionVerifier {
         return manifest.status();
       } else {
         all_manifests_readable_ = false;
-        add(Severity::damage, inside(name), 0, 0,
-            manifest.ok() ? "belongs to another collection" : std::string(manifest.status().message()));
+        add_damage(inside(name),
+                   manifest.ok() ? "belongs to another collection" : std::string(manifest.status().message()));
       }
     }
     return {};
@@ -130,9 +139,10 @@ class CollectionVerifier {
     if (!extent.ok()) {
       const StatusCode code = extent.status().code();
       if (code != StatusCode::data_damaged && code != StatusCode::not_found) return extent.status();
-      add(Severity::damage, file, 0, 0, std::string(extent.status().message()));
+      add_damage(file, std::string(extent.status().message()));
       return {};
     }
+    if (options_.level == VerifyLevel::fast && is_lazy(info)) return {};
     for (std::uint64_t page = 0; page < (*extent)->pages(); ++page) {
       const std::uint64_t begin = page * storage::kExtentPageBytes;
       const std::uint64_t length = std::min<std::uint64_t>(storage::kExtentPageBytes, info.data_bytes - begin);
@@ -147,13 +157,27 @@ class CollectionVerifier {
     return {};
   }
 
+  /// Read when they are needed, not at open.
+  static bool is_lazy(const ExtentInfo& info) {
+    return info.kind == static_cast<std::uint8_t>(ExtentKind::vectors) ||
+           info.kind == static_cast<std::uint8_t>(ExtentKind::payloads);
+  }
+
   Status check_log() {
+    HF_ASSIGN(const bool there, fs_.exists(os::join(directory_, storage::kWalDirectory)));
+    if (!there) return {};  // was said by check_files
     storage::ReadLogOptions options;
+    options.check_below = options_.level == VerifyLevel::full;
     options.directory = os::join(directory_, storage::kWalDirectory);
     options.collection = entry_.uuid;
-    options.after = oldest_end_.lsn;
-    options.base = oldest_end_;
+    options.after = options_.level == VerifyLevel::full ? oldest_end_.lsn : newest_end_.lsn;
+    options.base = options_.level == VerifyLevel::full ? oldest_end_ : newest_end_;
     options.proven = proven_;
+    if (oldest_ == kNeverDied) {  // no manifest can be read: from where on the log counts, nobody knows
+      HF_ASSIGN(const Lsn first, first_lsn_of_log(fs_, os::join(directory_, storage::kWalDirectory)));
+      options.after = first == 0 ? 0 : first - 1;
+      options.base = {};
+    }
     HF_ASSIGN(const storage::LogTail tail, storage::read_log(fs_, options, [&](const storage::FrameView& frame) {
                 ++report_.frames_checked;
                 report_.bytes_checked += frame.length;
@@ -185,16 +209,28 @@ class CollectionVerifier {
     request.change_nothing = true;
     auto state = recover_collection(request);
     if (!state.ok()) {
-      if (state.status().code() != StatusCode::data_damaged) return state.status();
+      const StatusCode code = state.status().code();
+      if (code != StatusCode::data_damaged && code != StatusCode::not_found) return state.status();
       // What is broken was named above; say so only if it was not.
       const auto named = std::any_of(report_.findings.begin(), report_.findings.end(), [&](const VerifyFinding& f) {
         return f.collection == entry_.name && f.severity == Severity::damage;
       });
-      if (!named) add(Severity::damage, folder_, 0, 0, std::string(state.status().message()));
+      if (!named) add_load_damage(std::string(state.status().message()));
       return {};
     }
     check_points(**state);
     return {};
+  }
+
+  /// "<number>.ext (level0): graph chunk 0, byte 132: ...": the place within the data of that extent.
+  void add_load_damage(const std::string& message) {
+    const std::size_t name = message.find(".ext (");
+    constexpr std::size_t kDigits = 16;
+    if (name == std::string::npos || name < kDigits) return add_damage(folder_, message);
+    const std::string file = os::join(storage::kExtentDirectory, message.substr(name - kDigits, kDigits + 4));
+    std::uint64_t offset = 0;
+    const bool placed = offset_behind(message, "byte ", offset);
+    add(Severity::damage, inside(file), placed ? storage::kExtentDataOffset + offset : 0, 0, message);
   }
 
   void check_points(const CollectionState& state) {
@@ -223,12 +259,15 @@ class CollectionVerifier {
       if (++broken_points_ > kShownPoints) return;
       add(Severity::damage, folder_, 0, 0, "point " + store.slots().id(slot).to_string() + ": " + what);
     };
+    const bool full = options_.level == VerifyLevel::full;
     const float* row = store.vectors().row(slot);
-    const bool finite = std::all_of(row, row + state.config.dimension, [](float x) { return std::isfinite(x); });
+    const bool finite =
+        !full || std::all_of(row, row + state.config.dimension, [](float x) { return std::isfinite(x); });
     if (!finite) broken("its vector holds NaN or infinity");
     if (!store.slots().is_head(slot)) return;
     ++report_.points_checked;
     if (store.find(store.slots().id(slot), view) != slot) broken("its id does not lead to its row");
+    if (!full) return;
     const auto payload = store.slots().payload(slot);
     if (!payload.ok() && !is_reported(payload.status())) broken(payload.status().to_string());
   }
@@ -264,7 +303,7 @@ class CollectionVerifier {
   bool all_manifests_readable_ = true;
   Lsn proven_ = 0;
   Lsn oldest_ = kNeverDied;
-  storage::LogEnd oldest_end_;
+  storage::LogEnd oldest_end_, newest_end_;
   std::set<std::string> damaged_extents_;  ///< those with a damaged page
   std::uint64_t broken_points_ = 0;
   std::uint64_t done_ = 0, reported_ = 0;
@@ -274,14 +313,33 @@ class CollectionVerifier {
 struct LockedStore {
   std::unique_ptr<os::FileLock> lock;
   storage::Catalog catalog;
+  Status catalog_damage;  ///< then the catalog is what the directories say
 };
 
 Result<LockedStore> lock_store(os::FileSystem& fs, const std::string& path) {
-  HF_ASSIGN(const bool store, fs.exists(os::join(path, storage::kCatalogFile)));
-  if (!store) return Status(StatusCode::not_a_store, path + " holds no CATALOG: it is no Holdfast store");
   LockedStore locked;
+  HF_ASSIGN(const bool store, fs.exists(os::join(path, storage::kCatalogFile)));
+  if (!store) {
+    HF_ASSIGN(const bool there, fs.exists(path));
+    if (there) {
+      HF_ASSIGN(locked.catalog, catalog_of_directories(fs, path));
+    }
+    if (locked.catalog.collections.empty()) {
+      return Status(StatusCode::not_a_store, path + " holds no CATALOG: it is no Holdfast store");
+    }
+  }
   HF_ASSIGN(locked.lock, fs.lock(os::join(path, storage::kLockFile)));
-  HF_ASSIGN(locked.catalog, storage::read_catalog(fs, path));
+  auto catalog = storage::read_catalog(fs, path);
+  if (catalog.ok()) {
+    locked.catalog = std::move(catalog).value();
+    return locked;
+  }
+  const StatusCode code = catalog.status().code();
+  if (code != StatusCode::data_damaged && code != StatusCode::not_found) return catalog.status();
+  locked.catalog_damage = code == StatusCode::data_damaged
+                              ? catalog.status()
+                              : Status(StatusCode::data_damaged, "the file is missing: no collection can be opened");
+  HF_ASSIGN(locked.catalog, catalog_of_directories(fs, path));
   return locked;
 }
 
@@ -290,6 +348,10 @@ Status note_orphans(os::FileSystem& fs, const std::string& path, const storage::
                     VerifyReport& report) {
   HF_ASSIGN(const auto entries, fs.list(path));
   for (const os::DirectoryEntry& entry : entries) {
+    if (entry.is_directory && storage::parse_name(entry.name).kind == FileKind::repair_directory) {
+      report.findings.push_back({Severity::note, "", entry.name, 0, 0,
+                                 "what a repair has set aside; remove it when it is not needed any more"});
+    }
     if (!entry.is_directory || storage::parse_name(entry.name).kind != FileKind::collection_directory) continue;
     const auto names_it = [&](const storage::CatalogEntry& known) {
       return storage::collection_directory_name(known.uuid) == entry.name;
@@ -311,23 +373,29 @@ Status no_such_collection(std::string_view name) {
 
 Result<VerifyReport> verify_store(os::FileSystem& fs, const std::string& path, const VerifyOptions& options) {
   VerifyReport report;
-  auto locked = lock_store(fs, path);
-  if (locked.status().code() == StatusCode::data_damaged) {
-    report.findings.push_back(
-        {Severity::damage, "", std::string(storage::kCatalogFile), 0, 0, std::string(locked.status().message())});
-    return report;
-  }
-  if (!locked.ok()) return locked.status();
+  report.level = options.level;
+  HF_ASSIGN(const LockedStore locked, lock_store(fs, path));
   ++report.files_checked;
-  if (options.collection.empty()) HF_TRY(note_orphans(fs, path, locked->catalog, report));
+  const std::string catalog(storage::kCatalogFile);
+  if (const Status& damage = locked.catalog_damage; !damage.ok()) {
+    const std::string what(damage.message());
+    report.findings.push_back({Severity::damage, "", catalog, offset_in(what, catalog), 0, what});
+  } else if (options.collection.empty()) {
+    HF_TRY(note_orphans(fs, path, locked.catalog, report));
+  }
   bool found = options.collection.empty();
-  for (const storage::CatalogEntry& entry : locked->catalog.collections) {
+  for (const storage::CatalogEntry& entry : locked.catalog.collections) {
     if (!options.collection.empty() && entry.name != options.collection) continue;
     found = true;
-    HF_TRY(CollectionVerifier(fs, path, entry, options, report).run());
+    HF_TRY(verify_collection(fs, path, entry, storage::collection_directory_name(entry.uuid), options, report));
   }
   if (!found) return no_such_collection(options.collection);
   return report;
+}
+
+Status verify_collection(os::FileSystem& fs, const std::string& store, const storage::CatalogEntry& entry,
+                         const std::string& folder, const VerifyOptions& options, VerifyReport& report) {
+  return CollectionVerifier(fs, store, entry, folder, options, report).run();
 }
 
 namespace {
@@ -396,6 +464,8 @@ Status dump_collection_log(os::FileSystem& fs, const std::string& path, std::str
 }  // namespace holdfast::engine
 
 namespace holdfast {
+
+std::string_view to_string(VerifyLevel level) noexcept { return level == VerifyLevel::fast ? "fast" : "full"; }
 
 bool VerifyReport::damaged() const noexcept {
   return std::any_of(findings.begin(), findings.end(),

@@ -9,6 +9,7 @@
 //       wal/<first lsn>.log               log segments; wal/next.tmp is the one made ahead
 //       wal/HEAD                          names the newest of them (wal_head.h)
 //       ext/<number>.ext                  extents
+//   <store>/repair-<n>/                 what a repair has set aside (engine/repair_store.cc); nothing else looks at it
 //   *.tmp                                 unfinished; garbage after a crash
 // Numbers are 16 lower-case hexadecimal digits, so that name order is number order.
 #pragma once
@@ -46,17 +47,20 @@ enum class FileKind : std::uint8_t {
   extent,
   temporary,
   reserve,
+  repair_directory,
   unknown
 };
 
 [[nodiscard]] std::string manifest_name(std::uint64_t generation);
 [[nodiscard]] std::string segment_name(Lsn first_lsn);
 [[nodiscard]] std::string extent_name(std::uint64_t number);
+/// "repair-3"
+[[nodiscard]] std::string repair_directory_name(std::uint64_t number);
 [[nodiscard]] std::string collection_directory_name(const Uuid& uuid);
 
 struct ParsedName {
   FileKind kind = FileKind::unknown;
-  std::uint64_t number = 0;  ///< generation, lsn or extent number
+  std::uint64_t number = 0;  ///< generation, lsn, extent number or number of a repair
 };
 /// What a name found in a directory stands for. Never fails: strange names are `unknown`.
 [[nodiscard]] ParsedName parse_name(std::string_view name);

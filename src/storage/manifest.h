@@ -23,6 +23,9 @@ struct Manifest {
   std::vector<ExtentInfo> extents;
 };
 
+/// Where the engine's state begins in the file.
+inline constexpr std::uint64_t kManifestStateAt = 32 + 8 + 16 + 8 + 8 + 8 + 8;
+
 /// temp, sync, rename to manifest-<generation>, directory sync. The rename is the checkpoint's only commit point.
 Status write_manifest(os::FileSystem& fs, const std::string& directory, const Manifest& manifest);
 /// data_damaged names file and offset; unsupported_format; not_found.

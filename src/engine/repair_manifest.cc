@@ -1,0 +1,243 @@
+// Which extents belong together?
+//
+// A checkpoint writes the extents of a chunk one after the other, with consecutive numbers: ids, stamps, vectors,
+// payloads, values. Ids, vectors, payloads and values are always written together; stamps alone if rows only died. So
+// of every chunk the newest group counts, with the newest stamps behind it.
+//
+// The groups found need not be of one checkpoint: the newest may have been interrupted, so that some chunks are as of
+// it and others as of the one before. That is put right by the log, which is kept back to the older checkpoint and
+// replayed here from its very beginning, whatever the image holds already: operations name ids and say what a point is
+// from then on, so the last one of an id decides, however often it is applied. A point that stands in two chunks is
+// there twice; the version born later counts (repair_image.cc).
+//
+// The graph is left out: where the walk begins stood in the manifest.
+#include "engine/repair_manifest.h"
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "base/try.h"
+#include "engine/repair_log.h"
+#include "engine/validate.h"
+#include "storage/file_names.h"
+
+namespace holdfast::engine {
+
+namespace {
+
+using storage::DescribedExtent;
+using storage::ExtentInfo;
+
+class ManifestBuilder {
+ public:
+  ManifestBuilder(os::FileSystem& fs, const RebuildRequest& request) : fs_(fs), request_(request) {}
+
+  Result<RebuiltManifest> run() {
+    HF_TRY(read_extents());
+    choose_extents();
+    HF_ASSIGN(first_lsn_, first_lsn_of_log(fs_, os::join(request_.directory, storage::kWalDirectory)));
+    HF_TRY(find_config());
+    if (!built_.impossible.empty()) return built_;
+    HF_TRY(find_lsn());
+    storage::Manifest& manifest = built_.manifest;
+    manifest.generation = request_.highest_generation;
+    manifest.collection = request_.entry.uuid;
+    manifest.next_extent = next_extent_;
+    built_.image.name = request_.entry.name;
+    built_.image.view.slot_end = slot_end_;
+    return built_;
+  }
+
+ private:
+  using Place = std::pair<std::uint8_t, Slot>;
+
+  Status read_extents() {
+    const std::string directory = os::join(request_.directory, storage::kExtentDirectory);
+    auto entries = fs_.list(directory);
+    if (entries.status().code() == StatusCode::not_found) return {};
+    HF_TRY(entries.status());
+    for (const os::DirectoryEntry& entry : *entries) {
+      const storage::ParsedName parsed = storage::parse_name(entry.name);
+      if (parsed.kind != storage::FileKind::extent || entry.is_directory) continue;
+      next_extent_ = std::max(next_extent_, parsed.number + 1);
+      auto found = storage::describe_extent(fs_, directory, request_.entry.uuid, parsed.number);
+      if (found.status().code() == StatusCode::data_damaged) {
+        ++unreadable_;
+        continue;
+      }
+      HF_TRY(found.status());
+      const ExtentInfo& info = found->info;
+      if (info.slot_count == 0 || info.slot_count > kChunkSlots || info.first_slot % kChunkSlots != 0 ||
+          info.first_slot >= kMaxSlots) {
+        continue;
+      }
+      places_[{info.kind, info.first_slot}].push_back(*found);  // by ascending number
+    }
+    return {};
+  }
+
+  [[nodiscard]] const DescribedExtent* with_number(ExtentKind kind, Slot first, std::uint64_t number) const {
+    const auto place = places_.find({static_cast<std::uint8_t>(kind), first});
+    if (place == places_.end()) return nullptr;
+    const auto found = std::find_if(place->second.begin(), place->second.end(),
+                                    [&](const DescribedExtent& one) { return one.info.number == number; });
+    return found == place->second.end() ? nullptr : &*found;
+  }
+
+  void choose_extents() {
+    std::map<Slot, bool> chunks;
+    for (const auto& [place, found] : places_) chunks[place.second] = true;
+    for (const auto& [first, any] : chunks) choose_group(first);
+  }
+
+  static constexpr std::pair<ExtentKind, std::uint64_t> kGroup[] = {
+      {ExtentKind::ids, 0}, {ExtentKind::vectors, 2}, {ExtentKind::payloads, 3}};
+  static constexpr std::uint64_t kStampsBehind = 1, kValuesBehind = 4;
+
+  /// The newest group that is whole (an interrupted checkpoint leaves one that is not), else the newest of which
+  /// anything is left; and the newest stamps behind its ids.
+  void choose_group(Slot first) {
+    std::map<std::uint64_t, int> groups;  // parts by number of the ids
+    for (const auto& [kind, behind] : kGroup) {
+      const auto place = places_.find({static_cast<std::uint8_t>(kind), first});
+      if (place == places_.end()) continue;
+      for (const DescribedExtent& found : place->second) {
+        if (found.info.number > behind) ++groups[found.info.number - behind];
+      }
+    }
+    if (groups.empty()) return;  // stamps or lists alone: nothing can be made of them
+    auto newest = std::find_if(groups.rbegin(), groups.rend(),
+                               [](const auto& group) { return group.second == static_cast<int>(std::size(kGroup)); });
+    if (newest == groups.rend()) newest = groups.rbegin();
+    const std::uint64_t begin = newest->first;
+    std::uint32_t rows = 0;
+    for (const auto& [kind, behind] : kGroup) {
+      const DescribedExtent* found = with_number(kind, first, begin + behind);
+      if (found == nullptr) continue;
+      rows = std::max(rows, found->info.slot_count);
+      choose(*found);
+    }
+    if (const auto* values = with_number(ExtentKind::values, first, begin + kValuesBehind)) choose(*values);
+    slot_end_ = std::max(slot_end_, first + rows);
+    // Stamps of a newer group that is not whole speak of other rows.
+    const std::uint64_t end = newest == groups.rbegin() ? next_extent_ : std::prev(newest)->first;
+    const auto stamps = places_.find({static_cast<std::uint8_t>(ExtentKind::stamps), first});
+    if (stamps == places_.end()) return;
+    const auto last = std::find_if(stamps->second.rbegin(), stamps->second.rend(), [&](const DescribedExtent& found) {
+      return found.info.number >= begin + kStampsBehind && found.info.number < end && found.info.slot_count == rows;
+    });
+    if (last != stamps->second.rend()) choose(*last);
+  }
+
+  void choose(const DescribedExtent& extent) {
+    built_.manifest.extents.push_back(extent.info);
+    image_lsn_ = std::max(image_lsn_, extent.origin.lsn);
+    noted_ = noted_ || extent.origin.generation != 0;
+    if (!config_) config_ = decode_extent_note(extent.origin.note);
+  }
+
+  /// From an extent's header; else from the user, the log and the sizes.
+  Status find_config() {
+    CollectionConfig config = config_.value_or(CollectionConfig{});
+    if (!config_) {
+      config.dimension = request_.dimension;
+      if (config.dimension == 0 && first_lsn_ != 0) {
+        storage::ReadLogOptions options;
+        options.directory = os::join(request_.directory, storage::kWalDirectory);
+        options.collection = request_.entry.uuid;
+        options.after = first_lsn_ - 1;
+        HF_ASSIGN(const LogView log, view_log(fs_, options));
+        config.dimension = log.dimension;
+      }
+      if (config.dimension == 0 || !request_.metric) {
+        built_.impossible =
+            "no manifest can be read, and no file tells " +
+            std::string(config.dimension == 0 ? (request_.metric ? "its dimension: give --dimension"
+                                                                 : "its dimension and metric: give --dimension and "
+                                                                   "--metric")
+                                              : "its metric: give --metric");
+        return {};
+      }
+      config.metric = *request_.metric;
+      if (const std::uint32_t m = links_of_lists(); m != 0) config.m = m;
+      config.ef_construction = std::max(config.ef_construction, config.m);
+    }
+    if (!validate_config(config).ok() || !vectors_fit(config)) {
+      built_.impossible = "no manifest can be read, and dimension " + std::to_string(config.dimension) +
+                          " with metric " + std::string(to_string(config.metric)) + " does not fit its vectors";
+      return {};
+    }
+    built_.image.config = config;
+    return {};
+  }
+
+  /// M, from the size of a row of level 0: 1 + 2M numbers. 0: unknown.
+  [[nodiscard]] std::uint32_t links_of_lists() const {
+    for (const auto& [place, found] : places_) {
+      if (place.first != static_cast<std::uint8_t>(ExtentKind::level0)) continue;
+      const ExtentInfo& info = found.back().info;
+      const std::uint64_t numbers = info.data_bytes / info.slot_count / sizeof(std::uint32_t);
+      if (numbers > 4 && numbers <= 1 + 2 * kMaxM) return static_cast<std::uint32_t>((numbers - 1) / 2);
+    }
+    return 0;
+  }
+
+  [[nodiscard]] bool vectors_fit(const CollectionConfig& config) const {
+    const std::size_t stride = index::VectorTable(config.dimension, config.metric).stride();
+    return std::all_of(built_.manifest.extents.begin(), built_.manifest.extents.end(), [&](const ExtentInfo& info) {
+      return info.kind != static_cast<std::uint8_t>(ExtentKind::vectors) || info.data_bytes == info.slot_count * stride;
+    });
+  }
+
+  /// The image's own lsn: no stamp in it is higher. And where the log begins.
+  Status find_lsn() {
+    Lsn stamped = 0;
+    const std::string directory = os::join(request_.directory, storage::kExtentDirectory);
+    for (const ExtentInfo& info : built_.manifest.extents) {
+      if (info.kind != static_cast<std::uint8_t>(ExtentKind::stamps)) continue;
+      HF_ASSIGN(const auto extent, storage::Extent::open(fs_, directory, request_.entry.uuid, info));
+      for (std::uint64_t page = 0; page < extent->pages(); ++page) {
+        if (!extent->verify_page(page).ok()) continue;  // its rows are lost
+        const std::uint64_t end = std::min<std::uint64_t>((page + 1) * storage::kExtentPageBytes, info.data_bytes);
+        for (std::uint64_t at = page * storage::kExtentPageBytes; at + sizeof(Lsn) <= end; at += sizeof(Lsn)) {
+          const Lsn stamp = load<Lsn>(extent->data().data() + at);
+          if (stamp != kNeverDied) stamped = std::max(stamped, stamp);
+        }
+      }
+    }
+    Lsn lsn = std::max(stamped, image_lsn_);
+    if (!noted_ && first_lsn_ > lsn + 1) {
+      built_.lacks = "whether batches between lsn " + std::to_string(lsn) + " and " + std::to_string(first_lsn_) +
+                     " are missing cannot be told";
+      lsn = first_lsn_ - 1;
+    }
+    built_.manifest.lsn = built_.image.view.lsn = lsn;
+    built_.replay_after = first_lsn_ == 0 ? lsn : std::min(lsn, first_lsn_ - 1);
+    if (unreadable_ != 0) {
+      built_.lacks += std::string(built_.lacks.empty() ? "" : "; ") + std::to_string(unreadable_) +
+                      " extents cannot be read at all";
+    }
+    return {};
+  }
+
+  os::FileSystem& fs_;
+  const RebuildRequest& request_;
+  std::map<Place, std::vector<DescribedExtent>> places_;
+  std::optional<CollectionConfig> config_;
+  std::uint64_t next_extent_ = 1;
+  std::uint64_t unreadable_ = 0;
+  Slot slot_end_ = 0;
+  Lsn image_lsn_ = 0;
+  Lsn first_lsn_ = 0;   ///< of the log; 0: there is none
+  bool noted_ = false;  ///< the extents say for which checkpoint they were written
+  RebuiltManifest built_;
+};
+
+}  // namespace
+
+Result<RebuiltManifest> rebuild_manifest(os::FileSystem& fs, const RebuildRequest& request) {
+  return ManifestBuilder(fs, request).run();
+}
+
+}  // namespace holdfast::engine

@@ -1,0 +1,130 @@
+// No manifest can be read: what the extents and the log say of themselves.
+#include <filesystem>
+#include <fstream>
+
+#include "repair/repair_fixture.h"
+
+namespace holdfast::testing {
+namespace {
+
+using engine::ExtentKind;
+
+class RepairManifest : public RepairStore {
+ protected:
+  void damage_manifests(bool remove) {
+    for (const std::uint64_t generation : storage::list_manifests(fs_, directory()).value()) {
+      const std::string path = directory() + "/" + storage::manifest_name(generation);
+      if (remove) {
+        HF_ASSERT_OK(fs_.remove(path));
+      } else {
+        flip(path, 90);
+      }
+    }
+  }
+};
+
+class RepairManifestBothWays : public RepairManifest, public ::testing::WithParamInterface<bool> {};
+
+TEST_P(RepairManifestBothWays, IsMadeFromExtentsAndLog) {
+  std::map<std::uint64_t, std::uint64_t> expected;
+  {
+    Database db = open_plain();
+    Collection c = make(db, "c", Metric::cosine, 24);
+    put_batch(c, 1, 700);
+    HF_ASSERT_OK(c.wait_until_indexed());
+    HF_ASSERT_OK(c.checkpoint());
+    expected = own_seeds(1, 700);
+    for (std::uint64_t id = 10; id < 200; id += 10) {
+      HF_ASSERT_OK(c.erase(id));
+      expected.erase(id);
+    }
+    HF_ASSERT_OK(put(c, 11, 1'011));
+    expected[11] = 1'011;
+    HF_ASSERT_OK(c.vacuum());
+    HF_ASSERT_OK(c.checkpoint());
+    HF_ASSERT_OK(put(c, 12, 1'012));
+    expected[12] = 1'012;
+    HF_ASSERT_OK(c.erase(13));
+    expected.erase(13);
+    HF_ASSERT_OK(db.close());
+  }
+  damage_manifests(GetParam());
+  EXPECT_FALSE(quarantine().empty());
+  const RepairReport report = plan();
+  ASSERT_EQ(report.steps.size(), 1U) << report.steps.back().damage;
+  EXPECT_EQ(report.steps.front().salvage, Salvage::rebuild_manifest);
+  EXPECT_TRUE(report.incomplete()) << "it loses markers: not without being asked";
+  act(allow({Salvage::rebuild_manifest}));
+  EXPECT_TRUE(sound());
+  Database db = open_plain();
+  const CollectionConfig config = db.collection("c").value().config();
+  EXPECT_EQ(config.dimension, 24U);
+  EXPECT_EQ(config.metric, Metric::cosine);
+  EXPECT_EQ(config.m, 8U);
+  EXPECT_EQ(config.ef_construction, 64U);
+  EXPECT_EQ(db.collection("c").value().stats().growing, 0U);
+  HF_ASSERT_OK(db.close());
+  expect_points(expected);
+}
+INSTANTIATE_TEST_SUITE_P(Ways, RepairManifestBothWays, ::testing::Bool(),
+                         [](const auto& removed) { return removed.param ? "missing" : "damaged"; });
+
+/// The newest extents may be of a checkpoint that was never finished: chunks of two instants.
+TEST_F(RepairManifest, ExtentsOfAnInterruptedCheckpointDoNoHarm) {
+  {
+    Database db = open_plain();
+    Collection c = make(db);
+    put_batch(c, 1, 400);
+    HF_ASSERT_OK(c.checkpoint());
+    put_all(c, 380, 420);
+    HF_ASSERT_OK(c.erase(7));
+    HF_ASSERT_OK(db.close());
+  }
+  auto expected = own_seeds(1, 420);
+  expected.erase(7);
+  std::uint64_t states = 0;
+  for (std::uint64_t calls = 0;; ++calls) {
+    const auto fs = fs_.clone();
+    bool finished = false;
+    {
+      Database db = open_plain(*fs);
+      Collection c = db.collection("c").value();
+      fs->power_off_at(fs->calls() + calls);
+      finished = c.checkpoint().ok();
+    }
+    if (finished) break;
+    const auto found = fs->crash(CrashPolicy::keep_all());
+    for (const std::uint64_t generation : storage::list_manifests(*found, directory(*found)).value()) {
+      HF_ASSERT_OK(found->remove(directory(*found) + "/" + storage::manifest_name(generation)));
+    }
+    SCOPED_TRACE("power off at call " + std::to_string(calls) + " of the checkpoint");
+    const RepairReport report = act(*found, allow({Salvage::rebuild_manifest}));
+    ASSERT_FALSE(report.incomplete()) << (report.hopeless.empty() ? report.steps.back().damage : report.hopeless[0]);
+    ASSERT_TRUE(sound(*found));
+    expect_points(*found, expected);
+    ++states;
+  }
+  EXPECT_GT(states, 20U);
+}
+
+TEST_F(RepairManifest, WhatNoFileTellsHasToBeGiven) {
+  {
+    Database db = open_plain();
+    Collection c = make(db);
+    put_all(c, 1, 20);
+    HF_ASSERT_OK(db.close());
+  }
+  damage_manifests(false);  // and there is no extent yet
+  Options options = allow({Salvage::rebuild_manifest});
+  RepairReport report = act(options);
+  ASSERT_EQ(report.hopeless.size(), 1U);
+  EXPECT_NE(report.hopeless.front().find("--metric"), std::string::npos) << report.hopeless.front();
+  options.metric = Metric::l2;
+  report = act(options);
+  EXPECT_FALSE(report.incomplete());
+  EXPECT_TRUE(sound());
+  expect_points(own_seeds(1, 20));
+}
+
+}  // namespace
+}  // namespace holdfast::testing
