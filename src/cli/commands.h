@@ -17,6 +17,7 @@ void add_delete(CLI::App& app, int& exit_code);
 void add_info(CLI::App& app, int& exit_code);
 void add_checkpoint(CLI::App& app, int& exit_code);
 void add_verify(CLI::App& app, int& exit_code);
+void add_repair(CLI::App& app, int& exit_code);
 void add_log(CLI::App& app, int& exit_code);
 void add_backup(CLI::App& app, int& exit_code);
 void add_restore(CLI::App& app, int& exit_code);

@@ -30,8 +30,9 @@ int run(int argc, char** argv) {
   app.footer(std::string("'holdfast COMMAND --help' explains a command and shows an example.\n") + kExitCodeHelp);
 
   int exit_code = kExitOk;
-  for (const auto add : {add_create, add_import, add_search, add_get, add_delete, add_list, add_info, add_drop,
-                         add_checkpoint, add_vacuum, add_backup, add_restore, add_verify, add_log, add_bench}) {
+  for (const auto add :
+       {add_create, add_import, add_search, add_get, add_delete, add_list, add_info, add_drop, add_checkpoint,
+        add_vacuum, add_backup, add_restore, add_verify, add_repair, add_log, add_bench}) {
     add(app, exit_code);
   }
   app.add_subcommand("version", "Print the version")->callback([] { std::puts("holdfast " HOLDFAST_VERSION_STRING); });

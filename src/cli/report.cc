@@ -13,7 +13,8 @@ std::string_view advice(StatusCode code) noexcept {
     case StatusCode::already_open: return "close the other process or wait for it";
     case StatusCode::not_a_store: return "check the path, or make a store with 'holdfast create'";
     case StatusCode::unsupported_format: return "use a newer holdfast";
-    case StatusCode::data_damaged: return "nothing was changed; 'holdfast verify' shows the extent";
+    case StatusCode::data_damaged:
+      return "nothing was changed; 'holdfast repair' shows the extent and what can be done";
     case StatusCode::io_error: return "check the disk and its permissions, then run the command again";
     case StatusCode::disk_full: return "free some space, then run the command again";
     case StatusCode::read_only: return "run the command again; if that fails, 'holdfast verify' shows why";
@@ -38,7 +39,7 @@ bool advises(const Status& status) noexcept {
   switch (status.code()) {
     case StatusCode::already_open: return says("close the store there");
     case StatusCode::not_a_store: return says("choose an empty directory") || says("make the directory above it");
-    case StatusCode::data_damaged: return says("'holdfast verify'");
+    case StatusCode::data_damaged: return says("'holdfast repair'");
     default: return false;
   }
 }

@@ -99,7 +99,7 @@ TEST(Progress, ShowsRateAndTimeLeftOfThisRun) {
 TEST(Report, IsOneLineWithAdvice) {
   EXPECT_EQ(error_line({StatusCode::already_open, "store:\nheld by pid 7"}),
             "store: held by pid 7: close the other process or wait for it");
-  EXPECT_EQ(error_line({StatusCode::data_damaged, "bad; see 'holdfast verify'"}), "bad; see 'holdfast verify'");
+  EXPECT_EQ(error_line({StatusCode::data_damaged, "bad; see 'holdfast repair'"}), "bad; see 'holdfast repair'");
   EXPECT_EQ(error_line({StatusCode::invalid_argument, "a: b"}), "a: b");
   EXPECT_EQ(exit_code(StatusCode::not_found), 1);
   EXPECT_EQ(exit_code(StatusCode::invalid_argument), 2);
