@@ -73,6 +73,11 @@ struct Chunk {
   [[nodiscard]] bool head(std::uint32_t i) const {
     return load<std::uint8_t>(values.data() + std::size_t{rows} * kValueBytes + i) == 0;
   }
+  void clear_id(std::uint32_t i) {
+    store<std::uint64_t>(ids.data() + i * kIdBytes, 0);
+    store<std::uint64_t>(ids.data() + i * kIdBytes + 8, 0);
+    store<std::uint8_t>(ids.data() + std::size_t{rows} * kIdBytes + i, 0);
+  }
   void take_out(std::uint32_t i) {
     store<Lsn>(stamps.data() + i * kStampBytes, 0);
     store<Lsn>(stamps.data() + i * kStampBytes + 8, 0);
@@ -216,7 +221,7 @@ class ImageSalvage {
     const bool id_hit = chunk.part(ExtentKind::ids).hit(i * kIdBytes, kIdBytes) ||
                         chunk.part(ExtentKind::ids).hit(chunk.rows * kIdBytes + i, 1) ||
                         load<std::uint8_t>(chunk.ids.data() + chunk.rows * kIdBytes + i) > 1;
-    if (id_hit) store<std::uint8_t>(chunk.ids.data() + chunk.rows * kIdBytes + i, 0);
+    if (id_hit) chunk.clear_id(i);  // any other might be none that load_ids() takes
     const bool stamps_hit = chunk.part(ExtentKind::stamps).hit(i * kStampBytes, kStampBytes);
     const Lsn born = chunk.born(i), died = chunk.died(i);
     const bool free = born == 0 && died == 0;
