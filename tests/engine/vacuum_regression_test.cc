@@ -261,5 +261,12 @@ TEST(LoadedImage, the_graph_of_the_manifest_is_the_one_of_the_extents) {
   HF_EXPECT_CODE(StatusCode::data_damaged, image.store.finish_loading(image.view, {}));
 }
 
+TEST(LoadedImage, the_counts_of_the_manifest_are_those_of_the_extents) {
+  Loaded image;
+  ++image.view.live;
+  ++image.view.values;
+  HF_EXPECT_CODE(StatusCode::data_damaged, image.store.finish_loading(image.view, {}));
+}
+
 }  // namespace
 }  // namespace holdfast::testing

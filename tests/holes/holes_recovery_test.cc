@@ -357,6 +357,14 @@ TEST_F(Holes, H39_AnUnreadableImageCostsALongerReplayNotTheData) {
     ASSERT_TRUE(reopened.ok());
     EXPECT_EQ("", check_current(*reopened, model()));
   }
+  {  // Nor is one that lacks a file the end.
+    const auto copy = disk().crash(CrashPolicy::lose_all());
+    ASSERT_TRUE(copy->remove(files_with(*copy, "/ext/").back()).ok());
+    RecoveryReport report;
+    const Status opened = opening(*copy, &report);
+    EXPECT_TRUE(opened.ok()) << opened.to_string();
+    EXPECT_TRUE(report.fell_back);
+  }
   // All of them, also one whose removal the crash has undone.
   for (const std::string& path : files_with(*found, "/manifest-")) {
     if (path == manifests.back()) continue;

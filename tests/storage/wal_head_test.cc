@@ -100,8 +100,10 @@ TEST_F(WalHeadTest, SealingLowersItBeforeAnEmptySegmentGoes) {
   std::uint64_t states = 0;
   const std::function<void(testing::SimFileSystem&, int)> seal = [&](testing::SimFileSystem& fs, int deeper) {
     fs.on_call([&](const testing::CallInfo&) {
-      for (std::uint64_t seed = 0; seed < 20; ++seed) {
-        const auto found = fs.crash(testing::CrashPolicy::anything(), seed);
+      for (std::uint64_t seed = 0; seed < 40; ++seed) {
+        const bool names_only = seed % 2 == 0;
+        const auto found =
+            fs.crash(names_only ? testing::CrashPolicy::directory_subset() : testing::CrashPolicy::anything(), seed);
         const ReadBack log = read_back(*found);
         EXPECT_EQ(log.tail.verdict, LogVerdict::complete) << log.tail.reason;
         EXPECT_EQ(log.tail.end, end);
