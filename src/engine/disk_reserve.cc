@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <new>
 
+#include "base/plant.h"
 #include "engine/image.h"
 
 namespace holdfast::engine {
@@ -81,7 +82,7 @@ std::uint64_t wanted_bytes(const CollectionState& state) {
 
 Status hold_reserve(CollectionState& state) {
   const std::uint64_t wanted = wanted_bytes(state);
-  if (wanted == 0) return {};
+  if (wanted == 0 || HF_PLANTED(nothing_is_held_for_a_full_disk)) return {};
   Status held = state.reserve.hold(wanted);
   if (held.code() != StatusCode::disk_full) {
     state.reserve_due_at.store(state.log_bytes() + coming_bytes(state), std::memory_order_relaxed);
