@@ -150,7 +150,8 @@ Violations check_hole_table(std::string_view holes, std::string_view plants, con
     if (row.guard.empty()) found.push_back({file, row.line, row.hole + " has no guard"});
     if (row.tests.empty()) found.push_back({file, row.line, row.hole + " has no test"});
     for (const std::string& test : row.tests) {
-      if (!known.contains(test.substr(test.find('.') + 1))) found.push_back({file, row.line, row.hole + ": there is no test " + test});
+      if (!known.contains(test.substr(test.find('.') + 1)))
+        found.push_back({file, row.line, row.hole + ": there is no test " + test});
     }
     const std::set<std::string> named(row.plants.begin(), row.plants.end());
     if (named.empty()) found.push_back({file, row.line, row.hole + " has no plant"});
