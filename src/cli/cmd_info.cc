@@ -77,6 +77,11 @@ std::string json_collection(const Collection& collection) {
       .number("vacuumed_slots", stats.vacuumed_slots)
       .number("writer_stalls", stats.writer_stalls)
       .number("writer_stall_us", stats.writer_stall_us)
+      .number("scrubbed_bytes", stats.scrubbed_bytes)
+      .number("scrub_passes", stats.scrub_passes)
+      .number("damaged_pages", stats.damaged_pages)
+      .text("damage", stats.damage)
+      .text("checkpoint_error", stats.checkpoint_error)
       .text("write_error", stats.write_error)
       .raw("recovery", json_recovery(collection.recovery_report()))
       .str();
@@ -149,6 +154,10 @@ void print_collection(const Collection& collection) {
                          std::to_string(stats.checkpoint_lsn)},
       {"last open", recovery_text(collection.recovery_report())},
   };
+  if (stats.damaged_pages != 0) {
+    fields.emplace_back("damage", counted(stats.damaged_pages, "page") + " found since open: " + stats.damage);
+  }
+  if (!stats.checkpoint_error.empty()) fields.emplace_back("no checkpoint", stats.checkpoint_error);
   if (!stats.write_error.empty()) fields.emplace_back("read-only", stats.write_error);
   print_fields(fields);
 }

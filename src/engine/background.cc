@@ -11,6 +11,7 @@
 #include "engine/disk_reserve.h"
 #include "engine/indexer.h"
 #include "engine/limits.h"
+#include "engine/scrub.h"
 #include "os/thread_priority.h"
 
 namespace holdfast::engine {
@@ -23,6 +24,14 @@ using std::chrono::milliseconds;
 constexpr milliseconds kIndexPatience{1000};
 constexpr milliseconds kCheckpointPatience{1000};
 constexpr milliseconds kLogPatience{250};
+constexpr milliseconds kScrubPatience{1000};
+constexpr milliseconds kScrubStart{1000};  ///< whoever opens a store for a moment has no use for it
+constexpr std::uint64_t kScrubDebtMaxMs = 60'000;
+
+std::int64_t now_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
 
 /// One turn of the log's upkeep for one collection.
 void look_after_log(CollectionState& state) {
@@ -51,14 +60,19 @@ void look_after_log(CollectionState& state) {
 
 }  // namespace
 
-Background::Background(std::shared_ptr<Signals> signals, milliseconds sync_interval, std::function<Collections()> list)
-    : signals_(std::move(signals)), log_period_(std::min(sync_interval, kLogPatience)), list_(std::move(list)) {}
+Background::Background(std::shared_ptr<Signals> signals, const OpenOptions& options, std::function<Collections()> list)
+    : signals_(std::move(signals)),
+      log_period_(std::min(options.sync_interval, kLogPatience)),
+      scrub_bytes_per_second_(options.scrub_bytes_per_second),
+      scrub_interval_(options.scrub_interval),
+      list_(std::move(list)) {}
 
 Status Background::start() {
   try {
     threads_.emplace_back([this] { index_loop(); });
     threads_.emplace_back([this] { checkpoint_loop(); });
     threads_.emplace_back([this] { log_loop(); });
+    if (scrub_bytes_per_second_ != 0) threads_.emplace_back([this] { scrub_loop(); });
     return {};
   } catch (const std::exception& error) {
     // The destructor stops and joins those that run already.
@@ -74,6 +88,7 @@ void Background::stop() {
   signals_->index.ring();
   signals_->checkpoint.ring();
   signals_->log.ring();
+  signals_->scrub.ring();
 }
 
 bool Background::stopping() const noexcept { return signals_->stop.load(std::memory_order_acquire); }
@@ -110,6 +125,28 @@ void Background::checkpoint_loop() {
       checkpoint(state).ignore();  // the log keeps everything; tried again after more log
     });
     signals_->checkpoint.wait_for(kCheckpointPatience);
+  }
+}
+
+/// Each collection has passes of its own. A turn reads a tenth of what a second allows and then waits for what it read
+/// to have been allowed, so that a log, which is read in one piece, is paid for afterwards.
+void Background::scrub_loop() {
+  os::step_aside();
+  signals_->scrub.wait_for(kScrubStart);
+  const std::uint64_t slice = std::max<std::uint64_t>(scrub_bytes_per_second_ / 10, 1);
+  while (!stopping()) {
+    std::uint64_t bytes = 0;
+    one_turn([&](CollectionState& state) {
+      if (now_us() < state.scrub_rests_until_us.load(std::memory_order_relaxed)) return;
+      const ScrubStep step = scrub_step(state, slice);
+      bytes += step.bytes;
+      if (!step.pass_done) return;
+      const std::int64_t rest = std::chrono::duration_cast<std::chrono::microseconds>(scrub_interval_).count();
+      state.scrub_rests_until_us.store(now_us() + rest, std::memory_order_relaxed);
+    });
+    const std::uint64_t owed_ms = bytes / std::max<std::uint64_t>(scrub_bytes_per_second_ / 1000, 1);
+    const auto pause = milliseconds(static_cast<std::int64_t>(std::min<std::uint64_t>(owed_ms, kScrubDebtMaxMs)));
+    if (!stopping()) signals_->scrub.wait_for(bytes == 0 ? kScrubPatience : std::max(pause, milliseconds(1)));
   }
 }
 

@@ -10,9 +10,17 @@
 //      visible in the view, nor nodes of its graph, nor in its growing range may be in use again already: they are not
 //      looked at, and stand as free. (A dead row of the growing range may be on its way into the graph, chosen before
 //      it died: the next image names this extent again, and needs its vector.)
-//  K2. An extent is named again iff nothing in its range changed between the last image and this view.
+//  K2. An extent is named again iff nothing in its range changed between the last image and this view, and no part of
+//      it is known to be damaged (K4).
 //  K3. Nothing is removed before the manifest that does without it is durable; log removal goes by the older of the two
 //      kept generations, so that a damaged newest image costs a longer replay, not data.
+//  K4. Damage neither gets a new, right checksum nor outlives what could make it good. A row whose page is damaged is
+//      never copied into an image; and an extent that is known to be damaged is never named again, since with the next
+//      image the older generation and its log would go, which may hold the same rows soundly. It is written anew, from
+//      memory or from its sound pages. If a row that the image needs stands in a damaged page, there is no image: the
+//      checkpoint fails, the log stays, until those points were erased or written again and vacuum is through with
+//      them, or the store is opened with VerifyOnOpen::everything, which finds out whether the older generation is
+//      sound (docs/adr/0012-damaged-rows.md).
 #include "engine/checkpoint.h"
 
 #include <algorithm>
@@ -116,6 +124,7 @@ class ImageWriter {
     if (end <= begin) return {};
     const index::Graph& graph = state_.store.graph();
     const bool changed = graph.changed_epoch(chunk) > last_.epoch && !HF_PLANTED(lists_of_an_older_image_stay);
+    HF_TRY(check_mapped_lists(begin));
     HF_TRY(put_extent(ExtentKind::level0, begin, end, changed, [&](storage::ExtentWriter& writer) -> Status {
       graph.encode_level0(chunk, end, view_.graph.epoch, buffer_);
       return writer.append(buffer_);
@@ -145,7 +154,41 @@ class ImageWriter {
     const auto found = known_.find({static_cast<std::uint8_t>(kind), begin});
     if (found == known_.end() || changed || found->second->slot_count != end - begin) return nullptr;
     if (HF_PLANTED(every_extent_is_written_again)) return nullptr;
-    return found->second;
+    return state_.damage.holds(found->second->number) ? nullptr : found->second;  // K4
+  }
+
+  /// Lists of level 0 are read where they are mapped. They were verified at open; if the file was found damaged since,
+  /// what is mapped may be so, too.
+  Status check_mapped_lists(Slot begin) const {
+    const auto found = known_.find({static_cast<std::uint8_t>(ExtentKind::level0), begin});
+    if (found == known_.end() || !state_.damage.holds(found->second->number)) return {};
+    const auto mapped = state_.mapped_extents.find(found->second->number);
+    if (mapped == state_.mapped_extents.end()) return {};  // in memory
+    for (std::uint64_t page = 0; page < mapped->second->pages(); ++page) HF_TRY(mapped->second->verify_page(page));
+    return {};
+  }
+
+  /// What the damage costs, for people: the points whose rows cannot be read.
+  [[nodiscard]] Status name_points(const Status& damage, Slot begin, Slot end) {
+    constexpr std::size_t kNamed = 10;
+    const SlotTable& slots = state_.store.slots();
+    std::string ids;
+    std::size_t count = 0;
+    std::size_t dead = 0;
+    for (Slot slot = begin; slot < end; ++slot) {
+      if (!kept(begin, end)[slot - begin] || state_.store.vectors().verify_row(slot).ok()) continue;
+      if (slots.died(slot) <= view_.lsn) {
+        ++dead;
+      } else if (count++ < kNamed) {
+        ids += (ids.empty() ? "" : ", ") + slots.id(slot).to_string();
+      }
+    }
+    std::string message(damage.message());
+    message += "; a checkpoint cannot leave it out, the log keeps everything. It holds " + std::to_string(count) +
+               " living vectors";
+    if (count != 0) message += " (points " + ids + (count > kNamed ? ", ..." : "") + "): erase or write them again";
+    if (dead != 0) message += ", and " + std::to_string(dead) + " dead ones that vacuum has not taken out yet";
+    return {damage.code(), std::move(message)};
   }
 
   /// `write(writer)` appends the data; it may use buffer_.
@@ -180,9 +223,10 @@ class ImageWriter {
       while (stop < end && keep[stop - begin] == wanted) ++stop;
       const std::size_t bytes = std::size_t{stop - run} * vectors.stride();
       if (wanted) {
-        if (!HF_PLANTED(damage_is_checkpointed))
-          HF_TRY(vectors.verify_rows(run, stop));  // damage must not get a new, right checksum
-        HF_TRY(writer.append(std::as_bytes(std::span(vectors.row(run), bytes / sizeof(float)))));
+        if (Status damage = vectors.verify_rows(run, stop); !damage.ok() && !HF_PLANTED(damage_is_checkpointed)) {
+          return name_points(damage, begin, end);  // K4
+        }
+        HF_TRY(writer.append(std::as_bytes(std::span(vectors.address(run), bytes / sizeof(float)))));
       } else {
         buffer_.assign(bytes, std::byte{0});
         HF_TRY(writer.append(buffer_));
@@ -305,11 +349,23 @@ bool older_keeps_files(const CheckpointState& last) {
 /// Reads the newest image back. The older one may go only if this one is sound.
 Status read_back(CollectionState& state, const CheckpointState& last) {
   const std::string directory = os::join(state.directory, storage::kExtentDirectory);
+  const auto note = [&](const storage::DamagedPage& page) {
+    state.damage.note_extent(page.extent.number, page.offset, page.status);
+  };
   for (const ExtentInfo& info : last.manifest.extents) {
-    HF_ASSIGN(const auto extent, storage::Extent::open(state.fs, directory, state.uuid, info));
-    HF_TRY(extent->verify_all());
+    auto extent = storage::Extent::open(state.fs, directory, state.uuid, info, os::Mapping::read_only, note);
+    if (extent.status().code() == StatusCode::data_damaged || extent.status().code() == StatusCode::not_found) {
+      state.damage.note_extent(info.number, 0, extent.status());
+    }
+    HF_TRY(extent.status());
+    HF_TRY((*extent)->verify_all());
   }
   return {};
+}
+
+bool names_damage(const CollectionState& state, const CheckpointState& last) {
+  return std::any_of(last.manifest.extents.begin(), last.manifest.extents.end(),
+                     [&](const ExtentInfo& extent) { return state.damage.holds(extent.number); });
 }
 
 Status checkpoint_locked(CollectionState& state, IfUnchanged if_unchanged) HF_REQUIRES(state.checkpoint_mutex) {
@@ -318,9 +374,10 @@ Status checkpoint_locked(CollectionState& state, IfUnchanged if_unchanged) HF_RE
   HF_TRY(take_instant(state, instant));
   const View& view = **instant.view;
   if (instant.log_end.lsn == last.manifest.lsn && view.graph.epoch == last.epoch) {
+    const bool heal = if_unchanged != IfUnchanged::nothing && names_damage(state, last);
     const bool log_too = if_unchanged == IfUnchanged::let_go_of_log_too && last.previous_lsn < last.manifest.lsn;
-    if (if_unchanged == IfUnchanged::nothing || (!log_too && !older_keeps_files(last))) return {};
-    HF_TRY(read_back(state, last));
+    if (!heal && (if_unchanged == IfUnchanged::nothing || (!log_too && !older_keeps_files(last)))) return {};
+    if (!heal) HF_TRY(read_back(state, last));
   }
 
   storage::Manifest next;
@@ -397,6 +454,10 @@ Status checkpoint(CollectionState& state, IfUnchanged if_unchanged) {
     status = checkpoint_and_reserve(state, if_unchanged);
   } catch (const std::bad_alloc&) {
     status = no_memory();
+  }
+  {
+    MutexLock error_lock(state.checkpoint_error_mutex);
+    state.checkpoint_error = status;
   }
   // After a failure the background waits for the log to grow by another quarter before it tries again.
   state.checkpoint_wanted_at.store(status.ok() ? interval : state.log_bytes() + interval / 4,

@@ -3,11 +3,13 @@
 //
 // Locks, in the order in which they may be taken:
 //   checkpoint_mutex > leadership of the commit queue > graph_mutex > (PointStore's publish mutex) > (reclaimer)
+// The other mutexes guard a value each, and nothing is called while one of them is held.
 // Readers take none of them.
 #pragma once
 
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,9 +18,11 @@
 #include "base/ids.h"
 #include "base/mutex.h"
 #include "engine/commit_queue.h"
+#include "engine/damage.h"
 #include "engine/options.h"
 #include "engine/point_store.h"
 #include "engine/publish_signal.h"
+#include "engine/scrub.h"
 #include "engine/signals.h"
 #include "index/slot_set.h"
 #include "storage/manifest.h"
@@ -88,7 +92,11 @@ class CollectionState {
   const std::shared_ptr<Signals> signals;
 
   // --- data ---
+  DamageLog damage;  ///< before `store`, whose extents report to it
   PointStore store;
+  /// The extents that are still mapped (vectors of full chunks, payloads, lists of level 0), by number. Fixed before
+  /// readers exist.
+  std::map<std::uint64_t, std::shared_ptr<const storage::Extent>> mapped_extents;
 
   // --- commit ---
   CommitQueue queue;                           ///< whoever leads it may use `wal`
@@ -135,11 +143,20 @@ class CollectionState {
   // --- checkpoint ---
   Mutex checkpoint_mutex;
   CheckpointState checkpoint HF_GUARDED_BY(checkpoint_mutex);
+  mutable Mutex checkpoint_error_mutex;
+  Status checkpoint_error HF_GUARDED_BY(checkpoint_error_mutex);  ///< of the last one
   std::atomic<std::uint64_t> log_bytes_at_checkpoint{0};  ///< wal bytes that the newest checkpoint covers (relaxed)
   std::atomic<std::uint64_t> log_bytes_at_open{0};        ///< replayed by recovery (relaxed)
   std::atomic<std::uint64_t> checkpoint_wanted_at{0};     ///< log size that starts the next one (relaxed)
   std::atomic<Lsn> checkpoint_lsn{0};                     ///< for meters: relaxed
   std::atomic<std::uint64_t> checkpoint_generation{0};    ///< for meters: relaxed
+
+  // --- scrubber ---
+  Mutex scrub_mutex;
+  ScrubPass scrub HF_GUARDED_BY(scrub_mutex);
+  std::atomic<std::int64_t> scrub_rests_until_us{0};  ///< when the next pass may begin (scrub thread only: relaxed)
+  std::atomic<std::uint64_t> scrubbed_bytes{0};       ///< meters: relaxed
+  std::atomic<std::uint64_t> scrub_passes{0};
 
   RecoveryReport report;  ///< written before the collection is handed out
 

@@ -8,6 +8,7 @@
 #include "engine/read_stop.h"
 #include "engine/search.h"
 #include "engine/validate.h"
+#include "index/read_check.h"
 
 namespace holdfast::engine {
 
@@ -35,10 +36,17 @@ void CursorState::draw(const View& view, std::uint32_t n, const index::StopCheck
   if (drawn_.size() >= n) return;
   const SlotTable& slots = snapshot_->collection().store.slots();
   drawn_.reserve(n);
+  const index::ReadCheck check;
+  struct Remember {  // also when memory runs out on the way
+    const index::ReadCheck& check;
+    bool& damaged;
+    ~Remember() { damaged = damaged || !check.ok(); }
+  } const remember{check, damaged_};
   nearest_.draw(view, n - static_cast<std::uint32_t>(drawn_.size()), stop, [&](const index::Candidate& row) {
     if (is_alone(slots, row.slot) || several_.insert(slots.id(row.slot)).second) drawn_.push_back(row);
     return drawn_.size() < n;
   });
+  if (!check.ok()) damage_ = check.status();
   std::sort(drawn_.begin(), drawn_.end());  // some may have been discovered late
 }
 
@@ -53,7 +61,8 @@ Result<Hits> CursorState::next(std::uint32_t n, const ReadLimits& limits) {
     Hits hits;
     if (n == 0) return hits;
     ReadStop stop(limits);
-    draw(read.view(), n, stop.check());
+    if (!damaged_) draw(read.view(), n, stop.check());
+    if (damaged_) return damage();  // set by draw(), too
     hits.stopped = stop.reason();
     const std::size_t count = std::min<std::size_t>(n, drawn_.size());
     hits.reserve(count);
@@ -69,7 +78,13 @@ Result<Hits> CursorState::next(std::uint32_t n, const ReadLimits& limits) {
   }
 }
 
+Status CursorState::damage() const {
+  if (!damage_.ok()) return damage_;
+  return {StatusCode::data_damaged, "the cursor met damage before, and there was no memory to say which"};
+}
+
 bool CursorState::exhausted() const noexcept {
+  if (damaged_) return false;
   return given_ == snapshot_->size() || (nearest_.finished() && drawn_.empty());
 }
 
@@ -78,6 +93,8 @@ void CursorState::reset() noexcept {
   drawn_.clear();
   several_.clear();
   given_ = 0;
+  damaged_ = false;
+  damage_ = Status();
 }
 
 Result<std::unique_ptr<CursorState>> open_cursor(std::shared_ptr<const SnapshotState> snapshot,

@@ -27,6 +27,7 @@ class CursorState {
 
  private:
   void draw(const View& view, std::uint32_t n, const index::StopCheck& stop);
+  [[nodiscard]] Status damage() const;
 
   const std::shared_ptr<const SnapshotState> snapshot_;
   const bool with_payload_;
@@ -34,6 +35,9 @@ class CursorState {
   std::vector<index::Candidate> drawn_;  ///< for this answer, or for one that could not be given (no memory, damage)
   std::unordered_set<PointId> several_;  ///< points with several vectors that were drawn
   std::uint64_t given_ = 0;
+  /// It met a damaged row, so nobody knows what comes next: every call says so, until reset().
+  bool damaged_ = false;
+  Status damage_;
 };
 
 [[nodiscard]] Result<std::unique_ptr<CursorState>> open_cursor(std::shared_ptr<const SnapshotState> snapshot,

@@ -117,8 +117,8 @@ Result<std::shared_ptr<DatabaseState>> DatabaseState::open(const std::string& pa
   }
   HF_TRY(state->open_collections());
   if (options.background) {
-    state->background_ = std::make_unique<Background>(state->signals_, options.open.sync_interval,
-                                                      [raw = state.get()] { return raw->listed(); });
+    state->background_ =
+        std::make_unique<Background>(state->signals_, options.open, [raw = state.get()] { return raw->listed(); });
     HF_TRY(state->background_->start());
   }
   return state;

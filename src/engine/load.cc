@@ -63,8 +63,9 @@ Status attach_vectors(CollectionState& state, const std::shared_ptr<const Extent
   const auto verify = [of = extent.get()](std::uint64_t offset, std::uint64_t length) {
     return of->verify(offset, length);
   };
+  const auto all_verified = [of = extent.get()] { return of->all_verified(); };
   return state.store.loading_vectors().attach(info.first_slot >> kChunkBits, info.slot_count,
-                                              {extent->writable_data(), verify, extent});
+                                              {extent->writable_data(), verify, extent, all_verified});
 }
 
 Status load_extent(CollectionState& state, const ExtentInfo& info, const ImageState& image) {
@@ -72,7 +73,10 @@ Status load_extent(CollectionState& state, const ExtentInfo& info, const ImageSt
   const auto kind = static_cast<ExtentKind>(info.kind);
   // Rows are used again where they stand (VectorTable, V3).
   const os::Mapping mapping = kind == ExtentKind::vectors ? os::Mapping::private_writable : os::Mapping::read_only;
-  auto opened = Extent::open(state.fs, directory, state.uuid, info, mapping);
+  const auto note = [&damage = state.damage](const storage::DamagedPage& page) {
+    damage.note_extent(page.extent.number, page.offset, page.status);
+  };
+  auto opened = Extent::open(state.fs, directory, state.uuid, info, mapping, note);
   if (opened.status().code() == StatusCode::not_found && !HF_PLANTED(missing_extent_ends_the_open)) {
     return {StatusCode::data_damaged, "the file is missing: " + std::string(opened.status().message())};
   }
@@ -81,6 +85,9 @@ Status load_extent(CollectionState& state, const ExtentInfo& info, const ImageSt
   if (!lazily || state.options.open.verify_on_open == VerifyOnOpen::everything) HF_TRY(extent->verify_all());
   const std::uint32_t chunk = info.first_slot >> kChunkBits;
   PointStore& store = state.store;
+  const bool stays = kind == ExtentKind::payloads || kind == ExtentKind::level0 ||
+                     (kind == ExtentKind::vectors && info.slot_count == kChunkSlots);
+  if (stays) state.mapped_extents.emplace(info.number, extent);
   switch (kind) {
     case ExtentKind::ids: return store.loading_slots().load_ids(info.first_slot, info.slot_count, extent->data());
     case ExtentKind::stamps:

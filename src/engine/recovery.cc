@@ -232,7 +232,13 @@ Result<std::shared_ptr<CollectionState>> recover(const RecoveryRequest& request)
   const auto replay_start = Clock::now();
   const storage::ReadLogOptions options = log_options(request, manifest, generations.proven);
   storage::LogTail tail;
-  HF_TRY(replay(*state, options, tail));
+  if (Status status = replay(*state, options, tail); !status.ok()) {
+    if (!state->report.fell_back || status.code() != StatusCode::data_damaged) return status;
+    // Power loss may have brought back a manifest whose log is gone: what matters is what is wrong with the newer ones.
+    return Status(StatusCode::data_damaged, state->report.notes.front() + "; nor does generation " +
+                                                std::to_string(manifest.generation) +
+                                                " help: " + std::string(status.message()));
+  }
   if (HF_PLANTED(replay_builds_the_graph)) HF_TRY(wait_until_indexed(*state));
   if (request.change_nothing) {
     state->close_for_writing({StatusCode::read_only, "opened for inspection"});

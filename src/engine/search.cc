@@ -17,6 +17,7 @@
 #include "engine/rows.h"
 #include "engine/validate.h"
 #include "index/parallel_for.h"
+#include "index/read_check.h"
 
 namespace holdfast::engine {
 
@@ -142,12 +143,14 @@ Result<Hits> search(const CollectionState& state, const View& view, std::span<co
     thread_local std::vector<index::Candidate> rows;
     rows.clear();
     ReadStop stop(options.limits);
+    const index::ReadCheck check;
     if (view.values == view.live) {
       find_rows(state, view, query, options, stop.check(), rows);
     } else {
       const bool exact = options.exact || better_scanned(view, width_of(options));
       find_points(state, view, query, {.ef = width_of(options), .exact = exact}, options.k, stop.check(), rows);
     }
+    if (!check.ok()) return check.status();
     return make_hits(state, view, rows, options.with_payload, stop.reason());
   } catch (const std::bad_alloc&) {
     return no_memory();
@@ -192,7 +195,9 @@ Result<Hits> search_range(const CollectionState& state, const View& view, std::s
     const std::uint32_t ef = options.ef == 0 ? kDefaultEf : options.ef;
     const Nearest::Plan plan{ef, options.exact || better_scanned(view, ef), options.radius};
     std::vector<index::Candidate> rows;
+    const index::ReadCheck check;
     find_points(state, view, query, plan, options.limit, stop.check(), rows);
+    if (!check.ok()) return check.status();
     return make_hits(state, view, rows, options.with_payload, stop.reason());
   } catch (const std::bad_alloc&) {
     return no_memory();
@@ -244,15 +249,21 @@ Result<Point> get(const CollectionState& state, const View& view, PointId id) {
 }
 
 Result<float> distance(const CollectionState& state, const View& view, PointId id, std::span<const float> query) {
-  HF_TRY(validate_vector(query, state.config).with_context("query"));
-  const Slot head = state.store.find(id, view);
-  if (head == kNoSlot) return no_point(state, id);
-  const index::Query prepared(state.store.vectors(), query.data());
-  float best = std::numeric_limits<float>::infinity();
-  for (Slot slot = head; slot != kNoSlot; slot = state.store.slots().next_value(slot)) {
-    best = std::min(best, prepared.distance(state.store.vectors().row(slot)));
+  try {
+    HF_TRY(validate_vector(query, state.config).with_context("query"));
+    const Slot head = state.store.find(id, view);
+    if (head == kNoSlot) return no_point(state, id);
+    const index::Query prepared(state.store.vectors(), query.data());
+    const index::ReadCheck check;
+    float best = std::numeric_limits<float>::infinity();
+    for (Slot slot = head; slot != kNoSlot; slot = state.store.slots().next_value(slot)) {
+      best = std::min(best, prepared.distance(state.store.vectors().row(slot)));
+    }
+    if (!check.ok()) return check.status();
+    return best;
+  } catch (const std::bad_alloc&) {
+    return no_memory();
   }
-  return best;
 }
 
 std::vector<PointId> list_ids(const CollectionState& state, const View& view, std::uint64_t after, std::size_t limit,

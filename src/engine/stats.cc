@@ -66,6 +66,14 @@ CollectionStats collect_stats(const CollectionState& state) {
   stats.writes = state.acknowledged.load(std::memory_order_relaxed);
   stats.groups = log.groups;
   stats.syncs = log.syncs;
+  stats.scrubbed_bytes = state.scrubbed_bytes.load(std::memory_order_relaxed);
+  stats.scrub_passes = state.scrub_passes.load(std::memory_order_relaxed);
+  stats.damaged_pages = state.damage.count();
+  stats.damage = state.damage.first();
+  {
+    MutexLock lock(state.checkpoint_error_mutex);
+    if (!state.checkpoint_error.ok()) stats.checkpoint_error = state.checkpoint_error.to_string();
+  }
   if (Status error = state.write_error(); !error.ok()) stats.write_error = error.to_string();
   return stats;
 }

@@ -77,6 +77,9 @@ Status validate_options(const OpenOptions& options) {
     return invalid("vacuum_percent must be 1 to 100, got " + std::to_string(options.vacuum_percent));
   }
   if (options.snapshot_age_max.count() < 0) return invalid("snapshot_age_max must not be negative (0: no limit)");
+  if (options.scrub_interval.count() < 0 || options.scrub_interval > std::chrono::hours(24 * 366)) {
+    return invalid("scrub_interval must be 0 seconds to a year, got " + std::to_string(options.scrub_interval.count()));
+  }
   return {};
 }
 

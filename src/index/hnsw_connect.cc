@@ -40,6 +40,7 @@
 #include "index/check.h"
 #include "index/graph_change.h"
 #include "index/graph_impl.h"
+#include "index/read_check.h"
 
 namespace holdfast::index {
 
@@ -315,8 +316,10 @@ Result<GraphRoot> GraphWriter::connect(const GraphRoot& base, Slot slot_end, con
     Connection connection(impl_->store, impl_->worker_scratch.front(), base, end, linkable);
     if (!connection.has_hub()) return base;
     if (HF_PLANTED(unreachable_nodes_stay_so)) return base;
+    ReadCheck check;
     connection.connect_nodes();
     connection.connect_pockets();
+    if (!check.ok()) return check.status();  // links chosen by damaged rows
     if (!connection.make_lists()) return out_of_memory();
     GraphChange& change = connection.change();
     if (change.size() == 0) return base;

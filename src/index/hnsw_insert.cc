@@ -32,6 +32,7 @@
 #include "base/random.h"
 #include "index/graph_impl.h"
 #include "index/parallel_for.h"
+#include "index/read_check.h"
 
 namespace holdfast::index {
 namespace {
@@ -432,7 +433,9 @@ Result<GraphRoot> GraphWriter::insert(const GraphRoot& base, std::span<const New
   try {
     Insertion insertion(impl_->store, impl_->worker_scratch, base, nodes, linkable, threads);
     if (Status status = insertion.prepare(); !status.ok()) return status;
+    ReadCheck check;
     if (!insertion.choose_links() || !insertion.make_lists()) return out_of_memory();
+    if (!check.ok()) return check.status();  // links chosen by damaged rows
     return insertion.publish(retired);
   } catch (const std::bad_alloc&) {
     return out_of_memory();

@@ -25,6 +25,7 @@
 #include "index/graph_impl.h"
 #include "index/hnsw_select.h"
 #include "index/parallel_for.h"
+#include "index/read_check.h"
 #include "index/score.h"
 
 namespace holdfast::index {
@@ -150,7 +151,9 @@ Result<GraphRoot> GraphWriter::repair(const GraphRoot& base, const SlotSet& doom
   if (begin >= end || doomed.empty() || base.levels == 0) return base;
   try {
     Repair repair(impl_->store, base.epoch, doomed, linkable, begin, end);
+    ReadCheck check;
     if (!repair.make_lists(std::clamp(threads, 1U, kThreadsMax))) return out_of_memory();
+    if (!check.ok()) return check.status();  // links chosen by damaged rows
     GraphChange& change = repair.change();
     if (change.size() == 0) return base;
     change.make_room(retired);

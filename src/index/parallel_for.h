@@ -9,11 +9,14 @@
 #include <thread>
 #include <vector>
 
+#include "base/mutex.h"
+#include "index/read_check.h"
+
 namespace holdfast::index {
 
 /// Calls body(worker, i) once for every i in [0, count), worker in [0, threads), in no order; a worker is one thread.
 /// False if a body returned false or threw bad_alloc (memory is short); the others then stop early. What the bodies
-/// wrote is visible to the caller.
+/// wrote is visible to the caller, and damage that they read goes to the caller's ReadCheck.
 template <class Body>
 [[nodiscard]] bool parallel_for(unsigned threads, std::size_t count, Body body) {
   std::atomic<std::size_t> next{0};        // relaxed: only shares out numbers; joining orders the memory
@@ -31,16 +34,26 @@ template <class Body>
       stop();
     }
   };
+  Mutex mutex;
+  ReadCheck::Found damage;
+  const auto help = [&](unsigned worker) {
+    ReadCheck check;
+    work(worker);
+    if (check.ok()) return;
+    MutexLock lock(mutex);
+    damage = check.take();
+  };
   {
     std::vector<std::jthread> helpers;
     try {
-      for (unsigned worker = 1; worker < threads && worker < count; ++worker) helpers.emplace_back(work, worker);
+      for (unsigned worker = 1; worker < threads && worker < count; ++worker) helpers.emplace_back(help, worker);
     } catch (const std::system_error&) {
       // No more threads to be had: those that run share the work.
     } catch (const std::bad_alloc&) {
     }
     work(0);
   }
+  if (!damage.nothing()) ReadCheck::note(std::move(damage));
   return !out_of_memory.load(std::memory_order_relaxed);
 }
 

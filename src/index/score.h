@@ -21,27 +21,30 @@ inline void prefetch_row(const float* row, std::size_t stride) noexcept {
 }
 
 /// Distances of `slots`, four at a time, the rows of the next four on their way from memory; `use(slot, distance)` in
-/// the order of `slots`.
+/// the order of `slots`. Rows are checked first, all at once (VectorTable, V4): one branch for the list.
 template <class Use>
 void score(const VectorTable& vectors, const Query& query, const Slot* slots, std::size_t count, Use use) {
+  if (vectors.has_unchecked()) [[unlikely]] {
+    for (std::size_t i = 0; i < count; ++i) vectors.check(slots[i]);
+  }
   const std::size_t stride = vectors.stride();
   const std::size_t ahead = std::min<std::size_t>(count, 4);
-  for (std::size_t i = 0; i < ahead; ++i) prefetch_row(vectors.row(slots[i]), stride);
+  for (std::size_t i = 0; i < ahead; ++i) prefetch_row(vectors.address(slots[i]), stride);
   std::size_t i = 0;
   for (; i + 4 <= count; i += 4) {
-    const float* const rows[4] = {vectors.row(slots[i]), vectors.row(slots[i + 1]), vectors.row(slots[i + 2]),
-                                  vectors.row(slots[i + 3])};
+    const float* const rows[4] = {vectors.address(slots[i]), vectors.address(slots[i + 1]),
+                                  vectors.address(slots[i + 2]), vectors.address(slots[i + 3])};
     for (std::size_t next = i + 4; next < std::min(i + 8, count); ++next)
-      prefetch_row(vectors.row(slots[next]), stride);
+      prefetch_row(vectors.address(slots[next]), stride);
     float distances[4];
     query.distance_x4(rows, distances);
     for (std::size_t j = 0; j < 4; ++j) use(slots[i + j], distances[j]);
   }
   if (count - i == 1) {
-    use(slots[i], query.distance(vectors.row(slots[i])));
+    use(slots[i], query.distance(vectors.address(slots[i])));
   } else if (i < count) {  // two or three: four with the last one repeated are faster than one by one
-    const float* const last = vectors.row(slots[count - 1]);
-    const float* const rows[4] = {vectors.row(slots[i]), vectors.row(slots[i + 1]), last, last};
+    const float* const last = vectors.address(slots[count - 1]);
+    const float* const rows[4] = {vectors.address(slots[i]), vectors.address(slots[i + 1]), last, last};
     float distances[4];
     query.distance_x4(rows, distances);
     for (std::size_t j = 0; i + j < count; ++j) use(slots[i + j], distances[j]);

@@ -6,6 +6,8 @@
 #include <new>
 #include <string>
 
+#include "index/read_check.h"
+
 namespace holdfast::index {
 namespace {
 
@@ -67,7 +69,7 @@ Status VectorTable::reserve(Slot end) {
 }
 
 void VectorTable::assign(Slot slot, std::span<const float> vector) noexcept {
-  auto* const at = const_cast<float*>(row(slot));  // our own memory, or a private mapping (V3)
+  auto* const at = const_cast<float*>(address(slot));  // our own memory, or a private mapping (V3)
   std::copy_n(vector.data(), dimension_, at);
   if (metric_ == Metric::cosine) at[dimension_] = inverse_norm(at, dimension_);
   if (slot < used_end_) return;  // used before
@@ -76,9 +78,36 @@ void VectorTable::assign(Slot slot, std::span<const float> vector) noexcept {
 }
 
 Status VectorTable::verify_rows(Slot begin, Slot end) const {
-  const std::uint32_t chunk = begin >> kChunkBits;
-  if (chunk >= mapped_.size() || mapped_[chunk].bytes.empty() || begin >= end) return {};
-  return mapped_[chunk].verify((begin & (kChunkSlots - 1)) * stride_, (end - begin) * stride_);
+  const MappedChunk* const chunk = mapped_chunk(begin >> kChunkBits);
+  if (chunk == nullptr || begin >= end || !chunk->rows.verify) return {};
+  return chunk->rows.verify((begin & (kChunkSlots - 1)) * stride_, (end - begin) * stride_);
+}
+
+void VectorTable::check(Slot slot) const noexcept {
+  MappedChunk* const chunk = mapped_chunk(slot >> kChunkBits);
+  if (chunk == nullptr || chunk->sound.load(std::memory_order_acquire)) return;  // pairs: settle()
+  try {
+    if (Status status = verify_row(slot); !status.ok()) return ReadCheck::note({std::move(status)});
+    if (chunk->rows.all_verified && chunk->rows.all_verified()) settle(*chunk);
+  } catch (const std::bad_alloc&) {
+    ReadCheck::note({{}, true});  // what was read must not count all the same
+  }
+}
+
+/// All pages of the chunk are sound: nobody needs to look again.
+void VectorTable::settle(MappedChunk& chunk) const {
+  MutexLock lock(settling_);
+  if (chunk.sound.load(std::memory_order_relaxed) || !chunk.rows.all_verified()) return;
+  chunk.sound.store(true, std::memory_order_release);         // pairs: check()
+  unchecked_chunks_.fetch_sub(1, std::memory_order_release);  // pairs: has_unchecked()
+}
+
+void VectorTable::distrust(std::uint32_t chunk) const {
+  MappedChunk* const mapped = mapped_chunk(chunk);
+  if (mapped == nullptr) return;
+  MutexLock lock(settling_);
+  if (!mapped->sound.exchange(false, std::memory_order_relaxed)) return;
+  unchecked_chunks_.fetch_add(1, std::memory_order_release);  // pairs: has_unchecked()
 }
 
 Status VectorTable::attach(std::uint32_t chunk, std::uint32_t rows, MappedRows mapped) {
@@ -95,10 +124,15 @@ Status VectorTable::attach(std::uint32_t chunk, std::uint32_t rows, MappedRows m
     try {
       if (chunks_.size() <= chunk) chunks_.resize(chunk + 1);
       if (mapped_.size() <= chunk) mapped_.resize(chunk + 1);
+      mapped_[chunk] = std::make_unique<MappedChunk>();
     } catch (const std::bad_alloc&) {
       return out_of_memory();
     }
-    mapped_[chunk] = std::move(mapped);
+    MappedChunk& made = *mapped_[chunk];
+    made.rows = std::move(mapped);
+    const bool sound = !made.rows.verify || (made.rows.all_verified && made.rows.all_verified());
+    made.sound.store(sound, std::memory_order_relaxed);  // before readers exist
+    if (!sound) unchecked_chunks_.fetch_add(1, std::memory_order_relaxed);
     mapped_rows_.fetch_add(rows, std::memory_order_relaxed);
     used_end_ = std::max(used_end_, (chunk << kChunkBits) + rows);
     chunk_pointer(chunk).store(data, std::memory_order_release);  // pairs: row()

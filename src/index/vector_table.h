@@ -6,9 +6,13 @@
 // Invariants
 //  V1. A row is written by the committer before the view that makes its slot visible is published (release there,
 //      acquire in the reader's pin), and not again before nobody can see or reach the slot any more.
+//  V2. Chunk pointers go from null to their final value once (release; readers pair with acquire in row()).
 //  V3. A mapped chunk is mapped for this process alone, writable: a row that is used again is written in place, and the
 //      kernel copies its page. The file stays as it is. Before the first write to a page its checksum is checked.
-//  V2. Chunk pointers go from null to their final value once (release; readers pair with acquire in row()).
+//  V4. The bytes of a mapped row count only after the page that holds them was checked: row() and score() see to it,
+//      and tell the thread's ReadCheck (read_check.h) what fails. While any mapped chunk holds pages that nobody has
+//      checked yet, or damaged ones, that is a look at the chunk's flag and at the extent's bitmap; once all are sound,
+//      it is one branch on a counter that is 0.
 #pragma once
 
 #include <algorithm>
@@ -23,6 +27,7 @@
 
 #include "base/coding.h"
 #include "base/ids.h"
+#include "base/mutex.h"
 #include "base/pages.h"
 #include "holdfast/status.h"
 #include "holdfast/types.h"
@@ -41,11 +46,23 @@ class VectorTable {
   [[nodiscard]] Metric metric() const noexcept { return metric_; }
   /// Bytes from row to row, a multiple of 64.
   [[nodiscard]] std::size_t stride() const noexcept { return stride_; }
-  /// REQUIRES that the slot's chunk exists.
+  /// The row, checked (V4). REQUIRES that the slot's chunk exists.
   [[nodiscard]] const float* row(Slot slot) const noexcept {
+    if (has_unchecked()) [[unlikely]]
+      check(slot);
+    return address(slot);
+  }
+  /// Where the row stands. Its bytes count only if they were checked: for prefetching, and after check().
+  [[nodiscard]] const float* address(Slot slot) const noexcept {
     const std::byte* const chunk = chunk_pointer(slot >> kChunkBits).load(std::memory_order_acquire);  // pairs: reserve
     return reinterpret_cast<const float*>(chunk + (slot & (kChunkSlots - 1)) * stride_);
   }
+  /// Whether any mapped page is unchecked or damaged.
+  [[nodiscard]] bool has_unchecked() const noexcept {
+    return unchecked_chunks_.load(std::memory_order_acquire) != 0;  // pairs: settle()
+  }
+  /// Checks a row if it is mapped; damage goes to the thread's ReadCheck.
+  void check(Slot slot) const noexcept;
 
   /// Committer only: allocates chunks so that slots below `end` exist. resource_exhausted if memory is short.
   Status reserve(Slot end);
@@ -64,10 +81,13 @@ class VectorTable {
     std::span<std::byte> bytes;
     std::function<Status(std::uint64_t offset, std::uint64_t length)> verify;  ///< checks that part once; any thread
     std::shared_ptr<const void> owner;                                         ///< keeps the mapping alive
+    std::function<bool()> all_verified = {};  ///< whether every byte was checked and found sound
   };
   /// Before readers exist: chunk `chunk` is `rows` mapped rows. If rows < kChunkSlots they are copied into private
   /// memory instead, since there must be room for the rest of the chunk. data_damaged if there are too few bytes.
   Status attach(std::uint32_t chunk, std::uint32_t rows, MappedRows mapped);
+  /// A page of the chunk's extent was found damaged that may have been checked before: rows of it are checked again.
+  void distrust(std::uint32_t chunk) const;
 
   [[nodiscard]] std::uint64_t private_bytes() const noexcept {  ///< rows in private memory
     return private_rows_.load(std::memory_order_relaxed) * stride_;
@@ -81,7 +101,16 @@ class VectorTable {
   [[nodiscard]] std::atomic_ref<const std::byte*> chunk_pointer(std::uint32_t chunk) const noexcept {
     return std::atomic_ref<const std::byte*>(directory_[chunk]);
   }
+  struct MappedChunk {
+    MappedRows rows;
+    /// Every page is sound. Release by settle(), acquire by check(), for what was read of the pages.
+    std::atomic<bool> sound{false};
+  };
   Status make_chunk(std::uint32_t chunk);
+  void settle(MappedChunk& chunk) const;
+  [[nodiscard]] MappedChunk* mapped_chunk(std::uint32_t chunk) const noexcept {
+    return chunk < mapped_.size() ? mapped_[chunk].get() : nullptr;
+  }
   [[nodiscard]] std::size_t chunk_bytes() const noexcept { return stride_ * kChunkSlots; }
 
   std::uint32_t dimension_;
@@ -89,10 +118,13 @@ class VectorTable {
   std::size_t stride_;
   const std::byte** directory_ = nullptr;  ///< kMaxChunks pointers, null while a chunk does not exist
   Pages directory_memory_;
-  std::vector<Pages> chunks_;                   ///< committer only; empty where a chunk is mapped
-  std::vector<MappedRows> mapped_;              ///< by chunk, without bytes where it is not; fixed before readers exist
-  Slot used_end_ = 0;                           ///< committer only: rows from here on were never used
-  std::atomic<std::uint64_t> private_rows_{0};  // meters: relaxed
+  std::vector<Pages> chunks_;  ///< committer only; empty where a chunk is mapped
+  /// By chunk, null where it is not mapped; fixed before readers exist.
+  std::vector<std::unique_ptr<MappedChunk>> mapped_;
+  mutable Mutex settling_;                                  ///< held while the word on a chunk changes
+  mutable std::atomic<std::uint32_t> unchecked_chunks_{0};  ///< mapped chunks that are not `sound`
+  Slot used_end_ = 0;                                       ///< committer only: rows from here on were never used
+  std::atomic<std::uint64_t> private_rows_{0};              // meters: relaxed
   std::atomic<std::uint64_t> mapped_rows_{0};
 };
 
@@ -133,8 +165,8 @@ class Query {
     // Rounding takes the cosine of parallel vectors a little beyond 1.
     return never_nan(std::clamp(1.0F - sum * (inverse_norm_ * row[dimension_]), 0.0F, 2.0F));
   }
-  /// NaN would break every order (and std::sort with it). Under l2 it comes only from a damaged row of a mapped extent
-  /// that nobody has verified yet: such a row may hold anything.
+  /// NaN would break every order (and std::sort with it). Under l2 it comes only from a damaged row, which may hold
+  /// anything: a read goes on over it before its answer is thrown away (read_check.h).
   [[nodiscard]] static float never_nan(float distance) noexcept {
     return distance == distance ? distance : std::numeric_limits<float>::infinity();
   }

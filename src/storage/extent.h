@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -59,13 +60,24 @@ class ExtentWriter {
   std::unique_ptr<Impl> impl_;
 };
 
+/// A page that does not hold what was written.
+struct DamagedPage {
+  const ExtentInfo& extent;
+  std::uint64_t page = 0;
+  std::uint64_t offset = 0;  ///< in the file
+  const Status& status;      ///< data_damaged, names file and offset
+};
+
 class Extent {
  public:
+  /// Called once for each page that verify() finds damaged, on the thread that found it.
+  using OnDamage = std::function<void(const DamagedPage&)>;
   /// Maps the file and checks header, footer and page table against `info`; no page of data is read.
   /// Errors: not_found, data_damaged (names file and offset), unsupported_format, io_error.
   [[nodiscard]] static Result<std::shared_ptr<const Extent>> open(os::FileSystem& fs, const std::string& directory,
                                                                   const Uuid& collection, const ExtentInfo& info,
-                                                                  os::Mapping mapping = os::Mapping::read_only);
+                                                                  os::Mapping mapping = os::Mapping::read_only,
+                                                                  OnDamage on_damage = nullptr);
   /// The data bytes, 4096-aligned in memory.
   [[nodiscard]] ByteSpan data() const noexcept { return data_; }
   /// The same, if mapped private_writable. Whoever writes into a page must have verified it first.
@@ -73,9 +85,14 @@ class Extent {
   [[nodiscard]] const ExtentInfo& info() const noexcept { return info_; }
   [[nodiscard]] std::uint64_t pages() const noexcept;
   /// Checks the pages that hold [offset, offset + length) against their checksums, each only once in the life of this
-  /// object. Thread-safe, also beside a write into pages that were verified. data_damaged names file and offset.
+  /// object: what was found damaged stays so. Thread-safe, also beside a write into pages that were verified.
+  /// data_damaged names file and offset.
   Status verify(std::uint64_t offset, std::uint64_t length) const;
   Status verify_all() const { return verify(0, info_.data_bytes); }
+  /// Whether verify() found every page sound.
+  [[nodiscard]] bool all_verified() const noexcept;
+  /// Somebody read the page from the file and found it damaged: verify() fails from now on, whatever it found before.
+  void condemn(std::uint64_t page) const;
   /// One page, always read again (for scrubbing). Not for writable mappings.
   Status verify_page(std::uint64_t page) const;
 
@@ -99,5 +116,28 @@ struct DescribedExtent {
 /// or number; unsupported_format; not_found. No page of data is read.
 [[nodiscard]] Result<DescribedExtent> describe_extent(os::FileSystem& fs, const std::string& directory,
                                                       const Uuid& collection, std::uint64_t number);
+
+/// Reads an extent from its file, page by page, past any mapping: for the scrubber. A sector that the disk cannot read
+/// is an error here (of a mapping it would be a signal). Not thread-safe.
+class ExtentScan {
+ public:
+  /// Reads and checks header, footer and page table, as Extent::open does, with the same errors.
+  [[nodiscard]] static Result<ExtentScan> open(os::FileSystem& fs, const std::string& directory, const Uuid& collection,
+                                               const ExtentInfo& info);
+  [[nodiscard]] std::uint64_t pages() const noexcept;
+  /// Bytes of data in the page.
+  [[nodiscard]] std::uint64_t page_bytes(std::uint64_t page) const noexcept;
+  /// data_damaged (names file and offset), io_error.
+  Status check_page(std::uint64_t page);
+
+  ExtentScan(ExtentScan&&) noexcept;
+  ExtentScan& operator=(ExtentScan&&) noexcept;
+  ~ExtentScan();
+
+ private:
+  class Impl;
+  explicit ExtentScan(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace holdfast::storage

@@ -18,18 +18,94 @@ Status damaged(const std::string& path, std::uint64_t offset, const std::string&
   return {StatusCode::data_damaged, path + " at " + std::to_string(offset) + ": " + what};
 }
 
+/// What stands around the data of an extent.
+struct Frame {
+  ByteSpan header;  ///< the whole sector, or what there is of the file
+  ByteSpan table;   ///< empty if the file is too short
+  ByteSpan footer;  ///< the same
+  std::uint64_t file_bytes = 0;
+};
+
+/// Whether the frame is that of the extent that `info` names. `header` receives what it says of itself.
+Status check_frame(const std::string& path, const Frame& frame, const Uuid& collection, const ExtentInfo& info,
+                   ExtentHeader& header) {
+  switch (decode_extent_header(frame.header, header)) {
+    case ExtentPart::damaged: return damaged(path, 0, "the header of the extent is damaged");
+    case ExtentPart::newer_version:
+      return {StatusCode::unsupported_format, path + ": extent format version " + std::to_string(header.version) +
+                                                  "; this build reads version " + std::to_string(kExtentFormatVersion)};
+    case ExtentPart::valid: break;
+  }
+  ExtentInfo expected = info;
+  expected.data_bytes = 0;
+  expected.checksum = 0;
+  if (header.collection != collection || header.info != expected) {
+    return damaged(path, 0, "the header is of another extent than the manifest names");
+  }
+  const std::uint64_t file_bytes = extent_file_bytes(info.data_bytes);
+  if (frame.file_bytes != file_bytes) {
+    return damaged(
+        path, std::min(frame.file_bytes, file_bytes),
+        "the file has " + std::to_string(frame.file_bytes) + " bytes; the manifest says " + std::to_string(file_bytes));
+  }
+  ExtentFooter footer;
+  const std::uint64_t footer_offset = file_bytes - kExtentFooterBytes;
+  if (!decode_extent_footer(frame.footer, footer)) {
+    return damaged(path, footer_offset, "the footer of the extent is damaged");
+  }
+  if (footer.data_bytes != info.data_bytes || footer.pages != extent_pages(info.data_bytes) ||
+      footer.checksum != info.checksum) {
+    return damaged(path, footer_offset, "the footer is of another extent than the manifest names");
+  }
+  if (extent_checksum(frame.header.first(kExtentHeaderBytes), frame.table, info.data_bytes) != info.checksum) {
+    return damaged(path, extent_table_offset(info.data_bytes), "the page table of the extent is damaged");
+  }
+  return {};
+}
+
+Status page_damage(const std::string& path, const ExtentInfo& info, std::uint64_t page) {
+  return damaged(path, kExtentDataOffset + page * kExtentPageBytes,
+                 "page " + std::to_string(page) + " of the extent is damaged (kind " + std::to_string(info.kind) +
+                     ", slots from " + std::to_string(info.first_slot) + ")");
+}
+
+Status check_data(const std::string& path, const ExtentHeader& header, const ExtentInfo& info, std::uint64_t page,
+                  ByteSpan data, const std::byte* table) {
+  const std::uint64_t checksum = checksum64(data, extent_page_seed(header, page));
+  if (checksum == load<std::uint64_t>(table + page * sizeof checksum)) return {};
+  if (HF_PLANTED(page_checksum_is_ignored)) return {};
+  return page_damage(path, info, page);
+}
+
+std::uint64_t bytes_of_page(const ExtentInfo& info, std::uint64_t page) noexcept {
+  const std::uint64_t offset = std::min(page * kExtentPageBytes, info.data_bytes);
+  return std::min<std::uint64_t>(kExtentPageBytes, info.data_bytes - offset);
+}
+
 }  // namespace
 
 class Extent::Impl {
  public:
+  /// One bit per page. Set with release and read with acquire, not for what was written, the bytes were there before
+  /// any thread had this object, but for what was read: whoever writes to the page of a writable mapping comes after
+  /// the reading for its checksum.
+  using Bits = std::unique_ptr<std::atomic<std::uint64_t>[]>;
+
+  [[nodiscard]] static bool test(const Bits& bits, std::uint64_t page) noexcept {
+    return (bits[page / kBitsPerWord].load(std::memory_order_acquire) >> (page % kBitsPerWord) & 1) != 0;
+  }
+  static void set(const Bits& bits, std::uint64_t page) noexcept {
+    bits[page / kBitsPerWord].fetch_or(std::uint64_t{1} << (page % kBitsPerWord), std::memory_order_release);
+  }
+
   std::string path;
   std::unique_ptr<os::MappedFile> map;
   ExtentHeader header;
-  const std::byte* table = nullptr;  ///< page checksums, in the map
-  /// One bit per page that was found good. Set with release and read with acquire, not for what was written, the bytes
-  /// were there before any thread had this object, but for what was read: whoever writes to the page of a writable
-  /// mapping comes after the reading for its checksum.
-  std::unique_ptr<std::atomic<std::uint64_t>[]> verified;
+  OnDamage on_damage;
+  const std::byte* table = nullptr;    ///< page checksums, in the map
+  Bits verified;                       ///< found good; never set for a page that is in `bad`
+  Bits bad;                            ///< found damaged: never read again
+  std::atomic<std::uint64_t> good{0};  ///< pages in `verified`; release with them, acquire in all_verified()
   /// Held while a page is read for its checksum. A page of a writable mapping is written only once its bit is set, so
   /// nobody reads it then.
   Mutex checking;
@@ -38,8 +114,8 @@ class Extent::Impl {
 Extent::~Extent() = default;
 
 Result<std::shared_ptr<const Extent>> Extent::open(os::FileSystem& fs, const std::string& directory,
-                                                   const Uuid& collection, const ExtentInfo& info,
-                                                   os::Mapping mapping) {
+                                                   const Uuid& collection, const ExtentInfo& info, os::Mapping mapping,
+                                                   OnDamage on_damage) {
   auto impl = std::make_unique<Impl>();
   impl->path = os::join(directory, extent_name(info.number));
   const std::string& path = impl->path;
@@ -49,43 +125,20 @@ Result<std::shared_ptr<const Extent>> Extent::open(os::FileSystem& fs, const std
   const std::span<std::byte> writable = impl->map->writable();
   const ByteSpan bytes = impl->map->bytes();
 
-  switch (decode_extent_header(bytes, impl->header)) {
-    case ExtentPart::damaged: return damaged(path, 0, "the header of the extent is damaged");
-    case ExtentPart::newer_version:
-      return Status(StatusCode::unsupported_format,
-                    path + ": extent format version " + std::to_string(impl->header.version) +
-                        "; this build reads version " + std::to_string(kExtentFormatVersion));
-    case ExtentPart::valid: break;
-  }
-  ExtentInfo expected = info;
-  expected.data_bytes = 0;
-  expected.checksum = 0;
-  if (impl->header.collection != collection || impl->header.info != expected) {
-    return damaged(path, 0, "the header is of another extent than the manifest names");
-  }
-  const std::uint64_t file_bytes = extent_file_bytes(info.data_bytes);
-  if (bytes.size() != file_bytes) {
-    return damaged(
-        path, std::min<std::uint64_t>(bytes.size(), file_bytes),
-        "the file has " + std::to_string(bytes.size()) + " bytes; the manifest says " + std::to_string(file_bytes));
-  }
-  ExtentFooter footer;
-  const std::uint64_t footer_offset = file_bytes - kExtentFooterBytes;
-  if (!decode_extent_footer(bytes.subspan(footer_offset), footer)) {
-    return damaged(path, footer_offset, "the footer of the extent is damaged");
-  }
   const std::uint64_t pages = extent_pages(info.data_bytes);
-  if (footer.data_bytes != info.data_bytes || footer.pages != pages || footer.checksum != info.checksum) {
-    return damaged(path, footer_offset, "the footer is of another extent than the manifest names");
-  }
   const std::uint64_t table_offset = extent_table_offset(info.data_bytes);
-  const ByteSpan table = bytes.subspan(table_offset, pages * sizeof(std::uint64_t));
-  if (extent_checksum(bytes.first(kExtentHeaderBytes), table, info.data_bytes) != info.checksum) {
-    return damaged(path, table_offset, "the page table of the extent is damaged");
+  Frame frame{bytes.first(std::min(bytes.size(), kExtentHeaderBytes)), {}, {}, bytes.size()};
+  if (bytes.size() == extent_file_bytes(info.data_bytes)) {
+    frame.table = bytes.subspan(table_offset, pages * sizeof(std::uint64_t));
+    frame.footer = bytes.last(kExtentFooterBytes);
   }
+  HF_TRY(check_frame(path, frame, collection, info, impl->header));
   // As many pages as the file, which is there in full, has room for.
-  impl->table = table.data();
-  impl->verified = std::make_unique<std::atomic<std::uint64_t>[]>((pages + kBitsPerWord - 1) / kBitsPerWord);
+  impl->table = frame.table.data();
+  impl->on_damage = std::move(on_damage);
+  const std::uint64_t words = (pages + kBitsPerWord - 1) / kBitsPerWord;
+  impl->verified = std::make_unique<std::atomic<std::uint64_t>[]>(words);
+  impl->bad = std::make_unique<std::atomic<std::uint64_t>[]>(words);
 
   const std::shared_ptr<Extent> extent(new Extent());
   extent->data_ = bytes.subspan(kExtentDataOffset, info.data_bytes);
@@ -97,6 +150,10 @@ Result<std::shared_ptr<const Extent>> Extent::open(os::FileSystem& fs, const std
 
 std::uint64_t Extent::pages() const noexcept { return extent_pages(info_.data_bytes); }
 
+bool Extent::all_verified() const noexcept {
+  return impl_->good.load(std::memory_order_acquire) == pages();  // partner: verify()
+}
+
 Status Extent::verify(std::uint64_t offset, std::uint64_t length) const {
   if (offset > info_.data_bytes || length > info_.data_bytes - offset) {
     return {StatusCode::invalid_argument, impl_->path + ": no such range in the extent's data"};
@@ -104,27 +161,105 @@ Status Extent::verify(std::uint64_t offset, std::uint64_t length) const {
   if (length == 0) return {};
   const std::uint64_t last = (offset + length - 1) / kExtentPageBytes;
   for (std::uint64_t page = offset / kExtentPageBytes; page <= last; ++page) {
-    std::atomic<std::uint64_t>& word = impl_->verified[page / kBitsPerWord];
-    const std::uint64_t bit = std::uint64_t{1} << (page % kBitsPerWord);
-    if ((word.load(std::memory_order_acquire) & bit) != 0) continue;  // partner: the fetch_or below
-    MutexLock lock(impl_->checking);
-    if ((word.load(std::memory_order_relaxed) & bit) != 0) continue;  // somebody else did it meanwhile
-    HF_TRY(verify_page(page));
-    word.fetch_or(bit, std::memory_order_release);  // partner: the load above
+    if (Impl::test(impl_->verified, page)) continue;
+    Status status;
+    bool first = false;
+    {
+      MutexLock lock(impl_->checking);
+      if (Impl::test(impl_->verified, page)) continue;  // somebody else did it meanwhile
+      first = !Impl::test(impl_->bad, page);
+      status = first ? verify_page(page) : page_damage(impl_->path, info_, page);
+      if (status.ok()) {
+        Impl::set(impl_->verified, page);
+        impl_->good.fetch_add(1, std::memory_order_release);  // partner: all_verified()
+        continue;
+      }
+      Impl::set(impl_->bad, page);
+    }
+    if (first && impl_->on_damage) {
+      impl_->on_damage({info_, page, kExtentDataOffset + page * kExtentPageBytes, status});
+    }
+    return status;
   }
   return {};
 }
 
+void Extent::condemn(std::uint64_t page) const {
+  if (page >= pages()) return;
+  MutexLock lock(impl_->checking);
+  if (Impl::test(impl_->bad, page)) return;
+  Impl::set(impl_->bad, page);
+  if (!Impl::test(impl_->verified, page)) return;
+  const std::uint64_t bit = std::uint64_t{1} << (page % kBitsPerWord);
+  impl_->verified[page / kBitsPerWord].fetch_and(~bit, std::memory_order_release);  // partner: test()
+  impl_->good.fetch_sub(1, std::memory_order_release);                              // partner: all_verified()
+}
+
 Status Extent::verify_page(std::uint64_t page) const {
   if (page >= pages()) return {StatusCode::invalid_argument, impl_->path + ": no such page"};
-  const std::uint64_t offset = page * kExtentPageBytes;
-  const std::uint64_t length = std::min<std::uint64_t>(kExtentPageBytes, info_.data_bytes - offset);
-  const std::uint64_t checksum = checksum64(data_.subspan(offset, length), extent_page_seed(impl_->header, page));
-  if (checksum == load<std::uint64_t>(impl_->table + page * sizeof checksum)) return {};
-  if (HF_PLANTED(page_checksum_is_ignored)) return {};
-  return damaged(impl_->path, kExtentDataOffset + offset,
-                 "page " + std::to_string(page) + " of the extent is damaged (kind " + std::to_string(info_.kind) +
-                     ", slots from " + std::to_string(info_.first_slot) + ")");
+  const ByteSpan data = data_.subspan(page * kExtentPageBytes, bytes_of_page(info_, page));
+  return check_data(impl_->path, impl_->header, info_, page, data, impl_->table);
+}
+
+// ---- ExtentScan -------------------------------------------------------------------------------------------------
+
+class ExtentScan::Impl {
+ public:
+  std::string path;
+  std::unique_ptr<os::File> file;
+  ExtentInfo info;
+  ExtentHeader header;
+  Bytes table;
+  Bytes buffer;
+};
+
+ExtentScan::ExtentScan(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ExtentScan::ExtentScan(ExtentScan&&) noexcept = default;
+ExtentScan& ExtentScan::operator=(ExtentScan&&) noexcept = default;
+ExtentScan::~ExtentScan() = default;
+
+namespace {
+
+/// All of `out`, or what the file has of it: `out` is cut to that.
+Status read_part(const os::File& file, std::uint64_t offset, std::uint64_t length, Bytes& out) {
+  out.resize(length);
+  HF_ASSIGN(const std::size_t got, file.read_at(offset, out));
+  out.resize(got);
+  return {};
+}
+
+}  // namespace
+
+Result<ExtentScan> ExtentScan::open(os::FileSystem& fs, const std::string& directory, const Uuid& collection,
+                                    const ExtentInfo& info) {
+  auto impl = std::make_unique<Impl>();
+  impl->path = os::join(directory, extent_name(info.number));
+  impl->info = info;
+  if (info.data_bytes > kMaxExtentData) return damaged(impl->path, 0, "the manifest gives it an impossible length");
+  HF_ASSIGN(impl->file, fs.open(impl->path, os::FileSystem::Access::read));
+  HF_ASSIGN(const std::uint64_t size, impl->file->size());
+  Bytes header;
+  Bytes footer;
+  HF_TRY(read_part(*impl->file, 0, kExtentHeaderBytes, header));
+  const std::uint64_t file_bytes = extent_file_bytes(info.data_bytes);
+  if (size == file_bytes) {
+    HF_TRY(read_part(*impl->file, extent_table_offset(info.data_bytes),
+                     extent_pages(info.data_bytes) * sizeof(std::uint64_t), impl->table));
+    HF_TRY(read_part(*impl->file, file_bytes - kExtentFooterBytes, kExtentFooterBytes, footer));
+  }
+  HF_TRY(check_frame(impl->path, {header, impl->table, footer, size}, collection, info, impl->header));
+  return ExtentScan(std::move(impl));
+}
+
+std::uint64_t ExtentScan::pages() const noexcept { return extent_pages(impl_->info.data_bytes); }
+
+std::uint64_t ExtentScan::page_bytes(std::uint64_t page) const noexcept { return bytes_of_page(impl_->info, page); }
+
+Status ExtentScan::check_page(std::uint64_t page) {
+  const std::uint64_t length = page_bytes(page);
+  HF_TRY(read_part(*impl_->file, kExtentDataOffset + page * kExtentPageBytes, length, impl_->buffer));
+  if (impl_->buffer.size() != length || page >= pages()) return page_damage(impl_->path, impl_->info, page);
+  return check_data(impl_->path, impl_->header, impl_->info, page, impl_->buffer, impl_->table.data());
 }
 
 }  // namespace holdfast::storage
