@@ -38,7 +38,7 @@ class Cursor {
   /// The next best `n` points (fewer: the end is near; none: the end). Together the answers hold no point twice and
   /// leave none out. `n` = 0 gives none. A point that the walk discovers late comes with the next answer.
   /// Past its limits: what was found by then (Hits::stopped); go on by calling again.
-  /// Errors: invalid_argument (n > kMaxK), snapshot_expired.
+  /// Errors: invalid_argument (n > kMaxK), snapshot_expired, data_damaged (until reset: nobody knows what comes next).
   [[nodiscard]] Result<Hits> next(std::uint32_t n, const ReadLimits& limits = {});
   /// Whether everything has been handed out.
   [[nodiscard]] bool exhausted() const noexcept;
@@ -60,7 +60,8 @@ class Cursor {
 class Snapshot {
  public:
   /// The k nearest live points of this instant. `query` has `dimension` finite components.
-  /// Errors: invalid_argument (dimension, NaN, k, ef, zero query under cosine), snapshot_expired.
+  /// Errors: invalid_argument (dimension, NaN, k, ef, zero query under cosine), snapshot_expired, data_damaged (it
+  /// touched a damaged page of a checkpoint; names file and offset).
   [[nodiscard]] Result<Hits> search(std::span<const float> query, const SearchOptions& options = {}) const;
   /// Many queries, one after the other in `queries` (n x dimension), on up to `threads` threads (0: one per core). The
   /// answers do not depend on the number of threads. Errors: as search(); none or all.
@@ -73,7 +74,8 @@ class Snapshot {
   [[nodiscard]] Result<Cursor> cursor(std::span<const float> query, const CursorOptions& options = {}) const;
   /// The point as of this instant. Errors: not_found, data_damaged, snapshot_expired.
   [[nodiscard]] Result<Point> get(PointId id) const;
-  /// Distance from `query` to the (nearest vector of the) point. Errors: not_found, invalid_argument, snapshot_expired.
+  /// Distance from `query` to the (nearest vector of the) point. Errors: not_found, invalid_argument, snapshot_expired,
+  /// data_damaged.
   [[nodiscard]] Result<float> distance(PointId id, std::span<const float> query) const;
   /// Number of live points.
   [[nodiscard]] std::uint64_t size() const noexcept;
@@ -124,7 +126,8 @@ class Collection {
 
   /// Makes every acknowledged write durable, whatever its Durability.
   Status flush();
-  /// Writes a checkpoint of this instant and shortens the log. Blocks the caller only.
+  /// Writes a checkpoint of this instant and shortens the log. Blocks the caller only. data_damaged: it needs rows of a
+  /// damaged page (the message names file, offset and points); the log keeps everything.
   Status checkpoint();
   /// Returns once the graph holds every point that was committed before the call.
   Status wait_until_indexed();

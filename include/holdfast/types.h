@@ -103,7 +103,7 @@ struct CollectionConfig {
 
 /// How thoroughly a checkpoint's files are read at open. `verify()` reads everything at any time.
 enum class VerifyOnOpen : std::uint8_t {
-  metadata = 0,  ///< ids, stamps and lists; vectors and payloads when get() first returns them
+  metadata = 0,  ///< ids, stamps and lists; vectors and payloads page by page, when a read first touches them
   everything = 1,
 };
 
