@@ -354,8 +354,11 @@ class LogReader {
     const bool empty = size() >= kSegmentHeaderBytes + kBlockBytes &&
                        find_nonzero(bytes_, kSegmentHeaderBytes) == size() &&
                        segment_->state == SegmentState::damaged_header;
-    if ((!empty || tail_.proven >= std::max(x, options_.after + 1)) && !HF_PLANTED(log_of_unknown_format_is_ignored)) {
-      // E3
+    // Zeros from the first byte on are no damaged header but a file that was wiped, with whatever it held. Only one
+    // that HEAD does not name yet cannot have held a frame.
+    const bool wiped = find_nonzero(bytes_, 0) == size() && (head_ == 0 || head_ >= segment_->first_lsn);
+    const bool lost = !empty || wiped || tail_.proven >= std::max(x, options_.after + 1);
+    if (lost && !HF_PLANTED(log_of_unknown_format_is_ignored)) {  // E3
       lose(DamageCase::proven_synced, 0, size(), x, 0, what);
       return {};
     }

@@ -38,9 +38,8 @@ class FileRot : public ::testing::Test {
   void report(const char* what) const {
     std::printf(
         "file rot, %s: tried %lu: identical %lu (of these without a word from verify %lu), typed errors %lu, "
-        "silent %lu, newest log segment lost %lu\n",
-        what, trials_, verdicts_.identical, verdicts_.unseen, verdicts_.typed_errors, problems_,
-        verdicts_.newest_segment);
+        "silent %lu\n",
+        what, trials_, verdicts_.identical, verdicts_.unseen, verdicts_.typed_errors, problems_);
   }
 
   const std::unique_ptr<SimFileSystem> disk_ = make_rot_store();

@@ -247,6 +247,12 @@ TEST_F(MappedRot, AFlippedBitOnAnyPageIsNamedOrNotTouched) {
     open();
     for (int i = 0; i < 30; ++i) {
       const std::uint64_t id = random.below(kPoints);
+      const auto alone = big().get(id);
+      if (id / kRowsPerPage != page) {
+        const bool same = alone.ok() && alone->vector == vector_of(id, kWide);
+        identical += same ? 1 : 0;
+        silent += same ? 0 : 1;
+      }
       const auto hits = big().search(vector_of(id, kWide), {.k = 1, .ef = 40});
       if (!hits.ok()) {
         typed += names_page(hits.status(), page) ? 1 : 0;

@@ -54,12 +54,10 @@ struct Verdicts {
   std::uint64_t identical = 0;
   std::uint64_t typed_errors = 0;
   std::uint64_t unseen = 0;  ///< identical answers, and verify() has no word about it: bytes that nothing depends on
-  std::uint64_t newest_segment = 0;  ///< the known gap: the newest log segment gone as a whole, and nothing says so
   void add(const Verdicts& other) {
     identical += other.identical;
     typed_errors += other.typed_errors;
     unseen += other.unseen;
-    newest_segment += other.newest_segment;
   }
 };
 
@@ -81,7 +79,6 @@ class RotJudge {
 
  private:
   [[nodiscard]] std::string judge_error(const Status& status, const std::set<std::string>& changed, Rot rot) const;
-  [[nodiscard]] bool is_newest_segment(const SimFileSystem& damaged, const std::string& path) const;
   StoreAnswers sound_;
   std::map<std::string, std::string> directories_;  ///< of collections, by name
 };
