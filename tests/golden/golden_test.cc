@@ -1,6 +1,7 @@
 // Stores of every released format open with the answers that they gave when they were written (golden_store.h).
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <fstream>
 
 #include "engine/options.h"
@@ -56,6 +57,7 @@ TEST_P(GoldenStore, OpensWithTheSameAnswers) {
     }
     ASSERT_TRUE(database->close().ok());
   }
+  if (!HasFailure()) std::printf("golden store %s: opens with the same answers\n", GetParam().c_str());
 }
 
 TEST_P(GoldenStore, IsWholeAndTakesWrites) {
@@ -73,6 +75,7 @@ TEST_P(GoldenStore, IsWholeAndTakesWrites) {
   ASSERT_TRUE(database.ok());
   EXPECT_EQ(expected_["numbers"]["stats"]["points"].get<std::uint64_t>() + 1,
             database->collection("numbers")->snapshot().size());
+  if (!HasFailure()) std::printf("golden store %s: whole, takes writes\n", GetParam().c_str());
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, GoldenStore, ::testing::Values("v1", "v2"),
