@@ -289,7 +289,7 @@ TEST_F(BadInput, QuarantinedCollectionsAreNamed) {
   EXPECT_EQ(partial.json()["collections"], 1);
   EXPECT_EQ(partial.json()["failed"].size(), 1U);
   EXPECT_EQ(holdfast({"list", folder_ / "target"}).out, "other\n");
-  expect_error({"search", store_, "points", "--vector", "1,2,3,4"}, 1, "'holdfast repair' shows the extent");
+  expect_error({"search", store_, "points", "--vector", "1,2,3,4"}, 1, "see 'holdfast repair' for what can be saved");
   EXPECT_EQ(holdfast({"search", store_, "other", "--vector", "1,2"}).exit_code, 0);
 }
 

@@ -112,7 +112,9 @@ TEST_F(CheckpointTest, an_emptied_collection_stays_empty) {
 }
 
 TEST_F(CheckpointTest, a_failed_checkpoint_changes_nothing_and_leaves_nothing) {
-  Database db = open_database();
+  engine::EngineOptions options = options_on(fs_);
+  options.open.disk_reserve_bytes = 0;  // with a reserve it would succeed
+  Database db = Database::open_with("/store", options).value();
   Collection c = make(db);
   for (std::uint64_t id = 0; id < 200; ++id) HF_ASSERT_OK(put(c, id, id));
   HF_ASSERT_OK(c.checkpoint());

@@ -19,7 +19,9 @@ using testing::SimFileSystem;
 /// A store with a checkpoint and a log behind it.
 Bundle sample_store() {
   SimFileSystem fs(5);
-  auto database = Database::open_with("/store", testing::small_store(fs));
+  engine::EngineOptions options = testing::small_store(fs);
+  options.open.disk_reserve_bytes = 0;  // a bundle keeps no file of zeros
+  auto database = Database::open_with("/store", options);
   EXPECT_TRUE(database.ok());
   auto collection = database->create_collection("points", {.dimension = 4, .metric = Metric::l2});
   EXPECT_TRUE(collection.ok());

@@ -1,6 +1,9 @@
-// Every bit of every file of a small store, one after the other (HOLDFAST_ROT_EVERY_BIT=1). Without it: one bit, drawn
-// by HOLDFAST_ROT_SEED, of every HOLDFAST_ROT_STRIDE-th byte that is not zero or stands near one, and of a few of the
-// bytes in long runs of zeros. Two threads, each with a copy of its own.
+// Bits of every file of a small store, one after the other. HOLDFAST_ROT_EVERY_BIT says how many:
+//   2  every bit
+//   1  every bit of every byte that is not zero or stands near one: all structures. Of the bytes in long runs of zeros
+//      (the rest of header sectors and of log segments) one bit of a few, drawn by HOLDFAST_ROT_SEED
+//   0  one bit of every HOLDFAST_ROT_STRIDE-th byte, and of yet fewer in runs of zeros (the default)
+// Two threads, each with a copy of its own.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -34,24 +37,35 @@ struct Place {
   unsigned bit;
 };
 
-/// What is flipped, and how many bits there are.
-std::vector<Place> choose_places(const SimFileSystem& disk, std::uint64_t seed, std::uint64_t& all) {
-  const bool every = number_of("HOLDFAST_ROT_EVERY_BIT", 0) != 0;
+/// How many bits there are, and how many of them are chosen: in all, and outside long runs of zeros.
+struct Coverage {
+  std::uint64_t all = 0;
+  std::uint64_t structure = 0;
+  std::uint64_t structure_chosen = 0;
+};
+
+/// What is flipped.
+std::vector<Place> choose_places(const SimFileSystem& disk, std::uint64_t seed, Coverage& coverage) {
+  const std::uint64_t every = number_of("HOLDFAST_ROT_EVERY_BIT", 0);
   const std::uint64_t stride = std::max<std::uint64_t>(1, number_of("HOLDFAST_ROT_STRIDE", kDefaultStride));
   SeededRandom random(seed);
   std::vector<Place> places;
-  all = 0;
   for (const std::string& path : rot_files(disk)) {
     const Bytes bytes = disk.read_whole(path).value();
-    all += bytes.size() * 8;
+    coverage.all += bytes.size() * 8;
     std::uint64_t quiet = 0;  // zeros in a row before this byte
     for (std::uint64_t at = 0; at < bytes.size(); ++at) {
       quiet = bytes[at] == std::byte{0} ? quiet + 1 : 0;
-      if (every) {
+      const bool structure = quiet < 12;
+      const std::size_t before = places.size();
+      if (every > 1 || (every == 1 && structure)) {
         for (unsigned bit = 0; bit < 8; ++bit) places.push_back({path, at, bit});
-      } else if ((quiet < 12 && random.below(stride) == 0) || random.below(199 * stride) == 0) {
+      } else if ((structure && random.below(stride) == 0) || random.below(199 * stride) == 0) {
         places.push_back({path, at, static_cast<unsigned>(random.below(8))});
       }
+      if (!structure) continue;
+      coverage.structure += 8;
+      coverage.structure_chosen += places.size() - before;
     }
   }
   return places;
@@ -73,8 +87,8 @@ TEST(BitRot, EveryFlippedBitIsNamedOrChangesNothing) {
   const std::uint64_t seed = number_of("HOLDFAST_ROT_SEED", 1);
   const auto disk = make_rot_store();
   const RotJudge judge(*disk);
-  std::uint64_t all = 0;
-  const std::vector<Place> places = choose_places(*disk, seed, all);
+  Coverage coverage;
+  const std::vector<Place> places = choose_places(*disk, seed, coverage);
   std::atomic<std::size_t> next{0};  // relaxed: shares out numbers
   Mutex mutex;
   Verdicts total;
@@ -103,9 +117,10 @@ TEST(BitRot, EveryFlippedBitIsNamedOrChangesNothing) {
   other.join();
   for (std::size_t i = 0; i < std::min<std::size_t>(problems.size(), 20); ++i) ADD_FAILURE() << problems[i];
   std::printf(
-      "bit rot: bits flipped %zu of %lu: identical %lu (of these without a word from verify %lu), "
-      "typed errors %lu, silent %zu\n",
-      places.size(), all, total.identical, total.unseen, total.typed_errors, problems.size());
+      "bit rot: bits flipped %zu of %lu, outside runs of zeros %lu of %lu: identical %lu (of these without a word from "
+      "verify %lu), typed errors %lu, silent %zu\n",
+      places.size(), coverage.all, coverage.structure_chosen, coverage.structure, total.identical, total.unseen,
+      total.typed_errors, problems.size());
   EXPECT_EQ(places.size(), total.identical + total.typed_errors + problems.size());
 }
 

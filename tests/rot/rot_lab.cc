@@ -224,7 +224,9 @@ StoreAnswers ask_everything(const SimFileSystem& disk, VerifyOnOpen level) {
 std::vector<std::string> rot_files(const SimFileSystem& disk) {
   std::vector<std::string> paths;
   for (const auto& file : disk.files()) {
-    if (!file.is_directory && file_name(file.path) != storage::kLockFile) paths.push_back(file.path);
+    const std::string name = file_name(file.path);
+    if (file.is_directory || name == storage::kLockFile || name == storage::kReserveFile) continue;
+    paths.push_back(file.path);
   }
   return paths;
 }

@@ -44,7 +44,7 @@ struct StoreAnswers {
 /// All that one collection answers.
 [[nodiscard]] CollectionAnswers ask(const Collection& collection);
 
-/// Paths of all files but the lock.
+/// Paths of all files but those without content, the lock and the reserve.
 [[nodiscard]] std::vector<std::string> rot_files(const SimFileSystem& disk);
 [[nodiscard]] std::string file_name(const std::string& path);
 /// The directory of the collection that a file belongs to; empty for the store's own files.
