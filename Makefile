@@ -29,9 +29,15 @@ demo: deps-demo ## ingest real data, kill the process again and again, lose noth
 	scripts/demo
 
 .PHONY: test
-test: deps-test test-release format-check build-clang test-asan-ubsan test-tsan ## everything: all suites under release, ASan+UBSan, TSan; both compilers
+test: deps-test test-release format-check build-clang test-asan-ubsan test-tsan lab-ci ## everything: all suites under release, ASan+UBSan, TSan; both compilers; the crash laboratory
 	@for preset in release asan-ubsan tsan; do printf '\n== %s\n' $$preset; \
 	  sed -n '/% tests passed/p; /^Total Test time/p' build/$$preset/ctest.log; done
+
+.PHONY: crash-lab lab-ci
+crash-lab: deps-test ## the crash laboratory with the figures of a release; ROWS="states kills" for some rows
+	scripts/crash-lab --release $(ROWS)
+lab-ci:
+	scripts/crash-lab --ci $(ROWS)
 
 .PHONY: test-fast
 test-fast: deps-test test-release ## the release suite only
@@ -79,7 +85,7 @@ deps-test:
 	@scripts/install-deps build test bench
 
 # build-<preset>, test-<preset>: e.g. `make test-dev`.
-presets := release product bench dev clang asan-ubsan tsan fuzz coverage
+presets := release product bench dev clang asan-ubsan tsan fuzz plants
 .PHONY: $(presets:%=build-%) $(presets:%=test-%)
 $(presets:%=build-%): build-%:
 	$(call build,$*)
