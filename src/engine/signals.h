@@ -41,7 +41,7 @@ struct Signals {
   Bell index;
   Bell checkpoint;
   Bell log;
-  Bell scrub;  ///< rung by close() only
+  Bell scrub;                     ///< rung by close() only
   std::atomic<bool> stop{false};  ///< release by close(), acquire by the threads
 };
 

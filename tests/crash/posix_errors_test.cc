@@ -81,7 +81,7 @@ struct Outcome {
 
 class Workload {
  public:
-  explicit Workload(std::uint64_t seed) : seed_(seed) {
+  explicit Workload(std::uint64_t seed) {
     steps_ = make_workload(seed, {.steps = 10, .collections = 2, .weak_durability = false, .large = false});
     for (const bool checkpoint : {false, true}) {
       Step reopen;
@@ -170,7 +170,6 @@ class Workload {
     return "";
   }
 
-  const std::uint64_t seed_;
   std::vector<Step> steps_;
 };
 

@@ -285,9 +285,9 @@ std::string RotJudge::judge(const SimFileSystem& damaged, const std::set<std::st
       const CollectionAnswers& now = found->second;
       if (now.status.ok() && now.hash == sound.hash) continue;
       if (now.status.ok()) return "SILENT: collection " + name + " gives other answers, without an error";
-      const bool own = std::any_of(changed.begin(), changed.end(), [&](const std::string& path) {
-        return collection_of(path) == directories_.at(name);
-      });
+      const std::string& directory = directories_.at(name);
+      const bool own = std::any_of(changed.begin(), changed.end(),
+                                   [&](const std::string& path) { return collection_of(path) == directory; });
       if (!own) return "damage elsewhere stops collection " + name + ": " + now.status.to_string();
       if (std::string problem = judge_error(now.status, changed, rot); !problem.empty()) return problem;
       identical = false;
