@@ -260,7 +260,7 @@ class CollectionVerifier {
       add(Severity::damage, folder_, 0, 0, "point " + store.slots().id(slot).to_string() + ": " + what);
     };
     const bool full = options_.level == VerifyLevel::full;
-    const float* row = store.vectors().row(slot);
+    const float* row = full ? store.vectors().row(slot) : nullptr;  // row() reads the page to verify it
     const bool finite =
         !full || std::all_of(row, row + state.config.dimension, [](float x) { return std::isfinite(x); });
     if (!finite) broken("its vector holds NaN or infinity");
