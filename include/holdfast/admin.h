@@ -104,6 +104,9 @@ struct RepairLoss {
   Lsn first_lsn = 0;                 ///< batches; 0: none
   Lsn last_lsn = 0;                  ///< 0: not known, or none
   std::uint64_t unread_batches = 0;  ///< those of them that cannot be read, so that nobody knows their ids
+  /// What else is lost, or may be, in words: files without a trace of their rows, markers, names. The ids cannot be
+  /// told.
+  std::vector<std::string> unnamed;
   [[nodiscard]] bool nothing() const noexcept;
 };
 

@@ -42,6 +42,7 @@ struct Candidate {
   ImageState image;
   bool rebuilt = false;
   std::string what_rebuilding_lacks;
+  std::vector<std::string> lost_in_rebuilding;
   Lsn replay_after = 0;  ///< the image's lsn, unless it was rebuilt
   LogView log;
   /// What is applied: `log`, or all that there is of it, where batches that the image holds say again what it lost.
@@ -56,6 +57,10 @@ struct Candidate {
                     use == LogUse::past_damage ? std::max(log.tail.end.lsn, log.remains.last_lsn) : log.tail.end.lsn);
   }
 };
+
+constexpr const char* kPointerIsWrittenAnew =
+    "writes the pointer to the newest segment anew; no batch that is there is touched; whether a newer segment existed "
+    "cannot be told";
 
 struct BrokenManifest {
   std::uint64_t generation = 0;
@@ -168,7 +173,7 @@ class CollectionRepair::Impl {
         continue;
       }
       HF_TRY(assess_extents(fs_, directory_, *manifest, checked_, damages_));
-      candidates_.push_back({std::move(manifest).value(), std::move(*image), false, {}, 0, {}, {}, {}});
+      candidates_.push_back({std::move(manifest).value(), std::move(*image), false, {}, {}, 0, {}, {}, {}});
       candidates_.back().replay_after = candidates_.back().manifest.lsn;
     }
     if (candidates_.empty()) HF_TRY(rebuild_from_extents());
@@ -185,8 +190,15 @@ class CollectionRepair::Impl {
     }
     HF_TRY(assess_extents(fs_, directory_, rebuilt.manifest, checked_, damages_));
     next_extent_ = std::max(next_extent_, rebuilt.manifest.next_extent);
-    candidates_.push_back(
-        {std::move(rebuilt.manifest), std::move(rebuilt.image), true, rebuilt.lacks, rebuilt.replay_after, {}, {}, {}});
+    candidates_.push_back({std::move(rebuilt.manifest),
+                           std::move(rebuilt.image),
+                           true,
+                           rebuilt.lacks,
+                           rebuilt.lost,
+                           rebuilt.replay_after,
+                           {},
+                           {},
+                           {}});
     return {};
   }
 
@@ -207,7 +219,7 @@ class CollectionRepair::Impl {
       HF_ASSIGN(candidate.log, view_log(fs_, log_options(candidate)));
       candidate.log.shift = candidate.manifest.lsn - candidate.replay_after;
     }
-    choose_log_use();
+    choose_log_salvage();
     for (Candidate& candidate : candidates_) {
       auto salvaged = salvage_image(request_, directory_, candidate.manifest, candidate.image, damages_);
       if (salvaged.status().code() == StatusCode::data_damaged) {
@@ -227,6 +239,7 @@ class CollectionRepair::Impl {
       if (hopeless_.empty()) give_up(broken_.empty() ? first_damage() : broken_.front().message);
       return {};
     }
+    use_ = use_of(*chosen_);
     HF_TRY(look_for_lost_rows_in_log());
     Status applied = apply_log(*chosen_->salvaged->state, chosen_->used_log(), use_);
     if (applied.code() == StatusCode::data_damaged) {
@@ -255,7 +268,8 @@ class CollectionRepair::Impl {
   }
 
   [[nodiscard]] bool saves_more(const Candidate& a, const Candidate& b) const {
-    if (a.reaches(use_) != b.reaches(use_)) return a.reaches(use_) > b.reaches(use_);
+    const Lsn reach_a = a.reaches(use_of(a)), reach_b = b.reaches(use_of(b));
+    if (reach_a != reach_b) return reach_a > reach_b;
     if (a.salvaged->losses.rows != b.salvaged->losses.rows) return a.salvaged->losses.rows < b.salvaged->losses.rows;
     if (a.salvaged->graph_damage.empty() != b.salvaged->graph_damage.empty()) return a.salvaged->graph_damage.empty();
     return a.manifest.generation > b.manifest.generation;
@@ -268,18 +282,19 @@ class CollectionRepair::Impl {
   }
 
   /// Of the alternatives the one that is named first.
-  void choose_log_use() {
+  void choose_log_salvage() {
     for (const Salvage salvage : target_.options.allowed) {
       if (salvage == Salvage::cut_log || salvage == Salvage::skip_frames || salvage == Salvage::roll_back) {
         log_salvage_ = salvage;
         break;
       }
     }
-    if (log_salvage_ == Salvage::skip_frames) use_ = LogUse::past_damage;
-    // Roll back only from a log that is damaged: otherwise it is not needed.
-    const bool damaged = std::any_of(candidates_.begin(), candidates_.end(),
-                                     [](const Candidate& candidate) { return candidate.log.damaged(); });
-    if (log_salvage_ == Salvage::roll_back && damaged) use_ = LogUse::nothing;
+  }
+
+  /// Rolled back is only behind an image whose own log is damaged: what stands below it is no reason.
+  [[nodiscard]] LogUse use_of(const Candidate& candidate) const {
+    if (log_salvage_ == Salvage::skip_frames) return LogUse::past_damage;
+    return log_salvage_ == Salvage::roll_back && candidate.log.damaged() ? LogUse::nothing : LogUse::to_damage;
   }
 
   // --- steps ---
@@ -305,6 +320,7 @@ class CollectionRepair::Impl {
       RepairStep& step =
           add_step(Salvage::rebuild_manifest, any ? storage::manifest_name(broken_.front().generation) : "", 0, 0,
                    any ? broken_.front().message : "there is no manifest");
+      step.loss.unnamed = chosen_->lost_in_rebuilding;
       if (!chosen_->what_rebuilding_lacks.empty()) step.explanation += "; " + chosen_->what_rebuilding_lacks;
       return;
     }
@@ -396,12 +412,15 @@ class CollectionRepair::Impl {
       return;
     }
     if (chosen_->rebuilt) return;  // verify did not know from where on the log counts
+    const std::string wal = os::join(folder_, storage::kWalDirectory);
+    const std::string head = os::join(wal, storage::kLogHeadFile);
+    bool segments = false;
     for (const VerifyFinding& finding : verified_.findings) {
-      const std::string wal = os::join(folder_, storage::kWalDirectory);
       if (finding.severity != VerifyFinding::Severity::damage || !finding.file.starts_with(wal)) continue;
-      add_step(Salvage::trim_log, finding.file.substr(folder_.size() + 1), finding.offset, finding.length,
-               finding.message);
-      return;
+      if (finding.file != head && std::exchange(segments, true)) continue;  // one step for the log
+      RepairStep& step = add_step(Salvage::trim_log, finding.file.substr(folder_.size() + 1), finding.offset,
+                                  finding.length, finding.message);
+      if (finding.file == head) step.explanation = kPointerIsWrittenAnew;
     }
   }
 
@@ -533,7 +552,7 @@ class CollectionRepair::Impl {
   std::uint64_t next_extent_ = 1;
   Lsn proven_ = 0;
   std::optional<Salvage> log_salvage_;
-  LogUse use_ = LogUse::to_damage;
+  LogUse use_ = LogUse::to_damage;  ///< of the chosen candidate's log
 };
 
 std::string staging_name(const std::string& aside) { return aside + ".staged"; }

@@ -86,7 +86,11 @@ RepairLoss loss_of(const LogView& log, LogUse use) {
   } else {
     loss.first_lsn = log.tail.end.lsn + 1;
   }
-  loss.last_lsn = log.highest() >= loss.first_lsn ? log.highest() : 0;
+  const Lsn highest = log.highest() - log.shift;
+  // Where the log does not end with a batch that can be read, more may have stood there; nobody knows how much.
+  const bool end_is_known =
+      !log.damaged() || log.remains.last_lsn == highest || (use == LogUse::past_damage && log.remains.last_lsn != 0);
+  loss.last_lsn = end_is_known && highest >= loss.first_lsn ? highest : 0;
   loss.unread_batches = log.remains.missing_lsns;
   if (use == LogUse::past_damage) return loss;
   std::set<PointId> ids(loss.ids.begin(), loss.ids.end());

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "base/try.h"
@@ -40,6 +41,7 @@ class ManifestBuilder {
     HF_TRY(find_config());
     if (!built_.impossible.empty()) return built_;
     HF_TRY(find_lsn());
+    name_losses();
     storage::Manifest& manifest = built_.manifest;
     manifest.generation = request_.highest_generation;
     manifest.collection = request_.entry.uuid;
@@ -63,10 +65,12 @@ class ManifestBuilder {
       next_extent_ = std::max(next_extent_, parsed.number + 1);
       auto found = storage::describe_extent(fs_, directory, request_.entry.uuid, parsed.number);
       if (found.status().code() == StatusCode::data_damaged) {
-        ++unreadable_;
+        unreadable_.push_back(parsed.number);
+        numbers_[parsed.number] = 0;
         continue;
       }
       HF_TRY(found.status());
+      numbers_[parsed.number] = found->origin.generation;
       const ExtentInfo& info = found->info;
       if (info.slot_count == 0 || info.slot_count > kChunkSlots || info.first_slot % kChunkSlots != 0 ||
           info.first_slot >= kMaxSlots) {
@@ -109,7 +113,11 @@ class ManifestBuilder {
     if (groups.empty()) return;  // stamps or lists alone: nothing can be made of them
     auto newest = std::find_if(groups.rbegin(), groups.rend(),
                                [](const auto& group) { return group.second == static_cast<int>(std::size(kGroup)); });
-    if (newest == groups.rend()) newest = groups.rbegin();
+    if (newest == groups.rend()) {
+      newest = groups.rbegin();
+    } else {
+      whole_.insert(first);
+    }
     const std::uint64_t begin = newest->first;
     std::uint32_t rows = 0;
     for (const auto& [kind, behind] : kGroup) {
@@ -214,19 +222,67 @@ class ManifestBuilder {
     }
     built_.manifest.lsn = built_.image.view.lsn = lsn;
     built_.replay_after = first_lsn_ == 0 ? lsn : std::min(lsn, first_lsn_ - 1);
-    if (unreadable_ != 0) {
-      built_.lacks += std::string(built_.lacks.empty() ? "" : "; ") + std::to_string(unreadable_) +
-                      " extents cannot be read at all";
-    }
     return {};
   }
+
+  /// Nothing tells what stood in a file that is gone. That it is gone shows where its neighbours are there.
+  void name_losses() {
+    const std::string untold = "the ids of the points in them cannot be told";
+    std::vector<std::uint64_t> files = unreadable_;
+    if (!files.empty()) built_.lost.push_back(listed("extents that cannot be read", files) + ": " + untold);
+    files = missing_numbers();
+    if (!files.empty()) {
+      built_.lost.push_back(listed("extents that are not there", files) +
+                            ", removed with an older checkpoint or lost: " + untold);
+    }
+    std::vector<std::uint64_t> chunks;
+    for (const auto& [place, found] : places_) {
+      if (!whole_.contains(place.second)) chunks.push_back(place.second / kChunkSlots);
+    }
+    for (Slot first = 0; first < slot_end_; first += kChunkSlots) {
+      if (!whole_.contains(first)) chunks.push_back(first / kChunkSlots);
+    }
+    std::sort(chunks.begin(), chunks.end());
+    chunks.erase(std::unique(chunks.begin(), chunks.end()), chunks.end());
+    if (!chunks.empty()) {
+      built_.lost.push_back(listed("chunks of " + std::to_string(kChunkSlots) + " slots that lack files", chunks) +
+                            ": " + untold);
+    }
+    built_.lost.emplace_back("markers that no batch in the log sets: which ones cannot be told");
+  }
+
+  /// Of the two checkpoints that are kept every extent is needed; among older ones gaps are as it should be.
+  [[nodiscard]] std::vector<std::uint64_t> missing_numbers() const {
+    std::uint64_t newest = request_.highest_generation;
+    for (const auto& [number, generation] : numbers_) newest = std::max(newest, generation);
+    std::vector<std::uint64_t> missing;
+    std::uint64_t expected = 1;
+    for (const auto& [number, generation] : numbers_) {
+      const bool kept = generation == 0 || generation + 1 >= newest;
+      for (; kept && expected < number && missing.size() < kMissingCounted; ++expected) missing.push_back(expected);
+      expected = number + 1;
+    }
+    return missing;
+  }
+
+  /// "2 extents that ...: 5, 7"
+  static std::string listed(const std::string& what, const std::vector<std::uint64_t>& numbers) {
+    std::string text = std::to_string(numbers.size()) + " " + what + " (";
+    const std::size_t shown = std::min(kNumbersShown, numbers.size());
+    for (std::size_t i = 0; i < shown; ++i) text += (i == 0 ? "" : ", ") + std::to_string(numbers[i]);
+    return text + (shown < numbers.size() ? ", ... " + std::to_string(numbers.back()) + ")" : ")");
+  }
+  static constexpr std::size_t kNumbersShown = 20;
+  static constexpr std::size_t kMissingCounted = 100'000;  ///< a name may say any number
 
   os::FileSystem& fs_;
   const RebuildRequest& request_;
   std::map<Place, std::vector<DescribedExtent>> places_;
   std::optional<CollectionConfig> config_;
   std::uint64_t next_extent_ = 1;
-  std::uint64_t unreadable_ = 0;
+  std::vector<std::uint64_t> unreadable_;           ///< numbers
+  std::map<std::uint64_t, std::uint64_t> numbers_;  ///< of every extent, with the generation that it notes
+  std::set<Slot> whole_;                            ///< first slots of chunks of which a whole group was found
   Slot slot_end_ = 0;
   Lsn image_lsn_ = 0;
   Lsn first_lsn_ = 0;   ///< of the log; 0: there is none

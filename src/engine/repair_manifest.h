@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/image.h"
 #include "storage/manifest.h"
@@ -20,9 +21,10 @@ struct RebuildRequest {
 struct RebuiltManifest {
   storage::Manifest manifest;
   ImageState image;
-  Lsn replay_after = 0;    ///< the log has to be replayed from here: at or before the image's lsn
-  std::string lacks;       ///< what nobody knows any more
-  std::string impossible;  ///< why there is none, and what to do; empty: there is one
+  Lsn replay_after = 0;           ///< the log has to be replayed from here: at or before the image's lsn
+  std::string lacks;              ///< what nobody knows any more
+  std::vector<std::string> lost;  ///< what may be lost, and has no name; for RepairLoss::unnamed
+  std::string impossible;         ///< why there is none, and what to do; empty: there is one
 };
 
 /// Errors: io_error, unsupported_format. That it cannot be done is no error.

@@ -109,6 +109,7 @@ class StoreRepair {
   /// P4. The names are made durable first: a directory that is exchanged in the page cache alone must not lose what
   /// tells the two apart.
   Status tidy_up() {
+    HF_TRY(take_marks_off_collections());
     HF_ASSIGN(const auto entries, repair_directories());
     bool synced = false;
     for (const os::DirectoryEntry& entry : entries) {
@@ -123,6 +124,23 @@ class StoreRepair {
       }
       HF_TRY(fs_.rename(directory, os::join(path_, finished)));
       HF_TRY(fs_.sync_directory(path_));
+    }
+    return {};
+  }
+
+  /// A repair that was killed behind the exchange left its mark in what is a collection by now. Should that be damaged
+  /// and set aside in its turn, it must not be taken for garbage.
+  Status take_marks_off_collections() {
+    HF_ASSIGN(const auto entries, fs_.list(path_));
+    bool synced = false;
+    for (const os::DirectoryEntry& entry : entries) {
+      if (!entry.is_directory || storage::parse_name(entry.name).kind != FileKind::collection_directory) continue;
+      const std::string directory = os::join(path_, entry.name);
+      HF_ASSIGN(const bool marked, fs_.exists(os::join(directory, kUnfinishedFile)));
+      if (!marked) continue;
+      if (!std::exchange(synced, true)) HF_TRY(fs_.sync_directory(path_));  // the exchange first
+      HF_TRY(fs_.remove(os::join(directory, kUnfinishedFile)));
+      HF_TRY(fs_.sync_directory(directory));
     }
     return {};
   }
@@ -183,9 +201,14 @@ class StoreRepair {
     step.damage = code == StatusCode::not_found ? "the file is missing" : std::string(catalog.status().message());
     step.offset = offset_in(step.damage, step.file);
     step.explanation = explanation_of(step.salvage);
+    std::vector<std::string> invented;
+    HF_ASSIGN(catalog_, catalog_of_directories(fs_, path_, &invented));
+    for (const std::string& name : invented)
+      step.loss.unnamed.push_back("the name of the collection now called " + name);
+    if (catalog_.collections.empty()) step.loss.unnamed.emplace_back("whether there was a collection cannot be told");
     const auto& allowed = options_.allowed;
-    step.chosen = std::find(allowed.begin(), allowed.end(), step.salvage) != allowed.end();
-    HF_ASSIGN(catalog_, catalog_of_directories(fs_, path_));
+    step.chosen = std::find(allowed.begin(), allowed.end(), step.salvage) != allowed.end() ||
+                  (options_.all_lossless && step.loss.nothing());
     std::string names;
     for (const storage::CatalogEntry& entry : catalog_.collections) {
       names += (names.empty() ? "" : ", ") + entry.name;
@@ -241,7 +264,8 @@ class StoreRepair {
 
 }  // namespace
 
-Result<storage::Catalog> catalog_of_directories(os::FileSystem& fs, const std::string& path) {
+Result<storage::Catalog> catalog_of_directories(os::FileSystem& fs, const std::string& path,
+                                                std::vector<std::string>* invented) {
   storage::Catalog catalog;
   HF_ASSIGN(const auto entries, fs.list(path));
   std::set<std::string> names;
@@ -254,6 +278,7 @@ Result<storage::Catalog> catalog_of_directories(os::FileSystem& fs, const std::s
       name = (name.empty() ? "recovered" : name.substr(0, kMaxNameBytes - kShortUuid - 1)) + "-" +
              storage::to_text(uuid).substr(0, kShortUuid);
       names.insert(name);
+      if (invented != nullptr) invented->push_back(name);
     }
     catalog.collections.push_back({name, uuid});
   }
@@ -292,7 +317,9 @@ bool is_lossless(Salvage salvage) noexcept {
   return salvage == Salvage::drop_checkpoint || salvage == Salvage::trim_log || salvage == Salvage::rebuild_graph;
 }
 
-bool RepairLoss::nothing() const noexcept { return ids.empty() && unknown_points == 0 && first_lsn == 0; }
+bool RepairLoss::nothing() const noexcept {
+  return ids.empty() && unknown_points == 0 && first_lsn == 0 && unnamed.empty();
+}
 
 bool RepairReport::incomplete() const noexcept {
   if (!hopeless.empty()) return true;

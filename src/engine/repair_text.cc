@@ -50,8 +50,9 @@ const char* explanation_of(Salvage salvage) noexcept {
     case Salvage::roll_back:
       return "sets the whole log aside: the collection is as of its last sound checkpoint, every later batch is lost";
     case Salvage::rebuild_manifest:
-      return "finds out from the files themselves which of them make up the checkpoint; markers that no batch in the "
-             "log sets are lost";
+      return "finds out from the files themselves which of them make up the checkpoint; what a file held that is gone, "
+             "or "
+             "cannot be read at all, is lost";
     case Salvage::rebuild_catalog:
       return "takes the names of the collections from their manifests; a collection whose drop was interrupted "
              "comes back";
@@ -89,6 +90,7 @@ std::string describe_loss(const RepairLoss& loss, bool all) {
                 : "batches within lsn " + std::to_string(loss.first_lsn) + " to " + std::to_string(loss.last_lsn);
     if (loss.unread_batches != 0) text += ", " + std::to_string(loss.unread_batches) + " of them unreadable";
   }
+  for (const std::string& what : loss.unnamed) text += (text.empty() ? "" : "; ") + what;
   return text;
 }
 

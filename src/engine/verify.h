@@ -15,8 +15,9 @@ Status verify_collection(os::FileSystem& fs, const std::string& store, const sto
                          const std::string& folder, const VerifyOptions& options, VerifyReport& report);
 
 /// What the catalog would say by what the collections' manifests say (repair_store.cc): for stores whose CATALOG is
-/// damaged or missing. Empty: no collection is there.
-[[nodiscard]] Result<storage::Catalog> catalog_of_directories(os::FileSystem& fs, const std::string& path);
+/// damaged or missing. Empty: no collection is there. `invented` gets the names that had to be made up.
+[[nodiscard]] Result<storage::Catalog> catalog_of_directories(os::FileSystem& fs, const std::string& path,
+                                                              std::vector<std::string>* invented = nullptr);
 
 Status dump_collection_log(os::FileSystem& fs, const std::string& path, std::string_view collection,
                            const std::function<bool(const LogEntry&)>& visit);

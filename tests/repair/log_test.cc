@@ -184,6 +184,77 @@ TEST_F(RepairLog, DamageBelowTheCheckpointCostsNothing) {
   expect_points(own_seeds(1, 12));
 }
 
+TEST_F(RepairLog, RollBackKeepsASoundLogAboveADamagedOlderSegment) {
+  {
+    Database db = open_plain();
+    Collection c = make(db);
+    put_all(c, 1, 5);
+    HF_ASSERT_OK(c.checkpoint());
+    put_all(c, 6, 10);
+    HF_ASSERT_OK(c.checkpoint());
+    put_all(c, 11, 40);
+    HF_ASSERT_OK(db.close());
+  }
+  ASSERT_NE(frame(8).path, frame(40).path);
+  flip(frame(8).path, 30);  // the header of the older segment
+  Options options = allow({Salvage::roll_back});
+  options.all_lossless = true;
+  const RepairReport report = act(options);
+  EXPECT_FALSE(report.incomplete());
+  EXPECT_EQ(step(report, Salvage::roll_back), nullptr);
+  ASSERT_NE(step(report, Salvage::trim_log), nullptr);
+  EXPECT_TRUE(sound());
+  expect_points(own_seeds(1, 40));
+}
+
+TEST_F(RepairLog, WithoutTheNewestSegmentNoSalvageNamesALastLsn) {
+  {
+    Database db = open_plain();
+    Collection c = make(db);
+    put_all(c, 1, 5);
+    HF_ASSERT_OK(c.checkpoint());
+    put_all(c, 6, 40);
+    HF_ASSERT_OK(db.close());
+  }
+  ASSERT_NE(frame(6).path, frame(40).path);
+  HF_ASSERT_OK(fs_.remove(frame(40).path));
+  const RepairReport report = plan();
+  for (const Salvage salvage : {Salvage::roll_back, Salvage::cut_log}) {
+    ASSERT_NE(step(report, salvage), nullptr);
+    EXPECT_EQ(step(report, salvage)->loss.last_lsn, 0U) << to_string(salvage);
+  }
+  EXPECT_EQ(step(report, Salvage::roll_back)->loss.first_lsn, 6U);
+  EXPECT_GT(step(report, Salvage::cut_log)->loss.first_lsn, 6U);
+}
+
+TEST_F(RepairLog, ADamagedPointerIsNotCalledALogThatIsSetAside) {
+  make_store(3, 6);
+  flip(damaged_.path, damaged_.offset + 60);  // sound again
+  flip(directory() + "/wal/HEAD", 20);
+  Options lossless;
+  lossless.all_lossless = true;
+  const RepairReport report = act(lossless);
+  EXPECT_FALSE(report.incomplete());
+  ASSERT_EQ(report.steps.size(), 1U);
+  EXPECT_EQ(report.steps.front().salvage, Salvage::trim_log);
+  const std::string& says = report.steps.front().explanation;
+  EXPECT_NE(says.find("pointer to the newest segment anew"), std::string::npos) << says;
+  EXPECT_NE(says.find("whether a newer segment existed cannot be told"), std::string::npos) << says;
+  EXPECT_EQ(says.find("the checkpoint holds"), std::string::npos) << says;
+  EXPECT_TRUE(sound());
+  expect_points(own_seeds(1, 10));
+}
+
+TEST_F(RepairLog, TheMarkOfAKilledRepairDoesNotGoAsideWithTheNextDamage) {
+  make_store(3, 6);
+  const std::string mark = "/unfinished.tmp";
+  HF_ASSERT_OK(fs_.create(directory() + mark));
+  EXPECT_FALSE(act(allow({Salvage::cut_log})).incomplete());
+  EXPECT_FALSE(fs_.exists("/store/repair-1" + mark).value()) << "it would be taken for garbage";
+  EXPECT_FALSE(fs_.exists(directory() + mark).value());
+  expect_points(own_seeds(1, 5));
+}
+
 TEST_F(RepairLog, SkippingShowsTheOlderValue) {
   {
     Database db = open_plain();

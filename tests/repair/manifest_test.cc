@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "engine/repair_text.h"
 #include "repair/repair_fixture.h"
 
 namespace holdfast::testing {
@@ -105,6 +106,45 @@ TEST_F(RepairManifest, ExtentsOfAnInterruptedCheckpointDoNoHarm) {
     ++states;
   }
   EXPECT_GT(states, 20U);
+}
+
+class RepairManifestLoss : public RepairManifest {
+ protected:
+  void SetUp() override {
+    Database db = open_plain();
+    Collection c = make(db);
+    put_batch(c, 1, 400);
+    HF_ASSERT_OK(c.checkpoint());
+    HF_ASSERT_OK(c.checkpoint());
+    HF_ASSERT_OK(db.close());
+    ids_ = extent_path(ExtentKind::ids);
+    ASSERT_FALSE(ids_.empty());
+    damage_manifests(false);
+  }
+  std::string loss() {
+    const RepairReport report = plan();
+    const RepairStep* rebuild = step(report, Salvage::rebuild_manifest);
+    return rebuild == nullptr ? "no such step" : engine::describe_loss(rebuild->loss, true);
+  }
+  std::string ids_;
+};
+
+TEST_F(RepairManifestLoss, MarkersAreNotCalledNothing) {
+  EXPECT_EQ(loss(), "markers that no batch in the log sets: which ones cannot be told");
+}
+
+TEST_F(RepairManifestLoss, AnExtentThatCannotBeReadIsNotCalledNothing) {
+  for (std::uint64_t at = 0; at < 64; ++at) flip(ids_, at);
+  const std::string lost = loss();
+  EXPECT_NE(lost.find("cannot be read ("), std::string::npos) << lost;
+  EXPECT_NE(lost.find("ids of the points in them cannot be told"), std::string::npos) << lost;
+}
+
+TEST_F(RepairManifestLoss, AnExtentThatIsMissingIsNotCalledNothing) {
+  HF_ASSERT_OK(fs_.remove(ids_));
+  const std::string lost = loss();
+  EXPECT_NE(lost.find("slots that lack files (0)"), std::string::npos) << lost;
+  EXPECT_NE(lost.find("ids of the points in them cannot be told"), std::string::npos) << lost;
 }
 
 TEST_F(RepairManifest, WhatNoFileTellsHasToBeGiven) {
