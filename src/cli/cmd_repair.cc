@@ -1,4 +1,5 @@
 // holdfast repair: shows what is damaged and what could be done, and does what it is allowed to.
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -38,21 +39,24 @@ const char* help_of(Salvage salvage) {
     case Salvage::cut_log: return "LOSES every batch from the damaged one on; prints their ids";
     case Salvage::skip_frames: return "LOSES the damaged batches only; what they replaced or deleted is back";
     case Salvage::roll_back: return "LOSES every batch since the last checkpoint; prints their ids";
-    case Salvage::rebuild_manifest: return "Make a manifest out of the extents; LOSES markers";
+    case Salvage::rebuild_manifest:
+      return "Make a manifest out of the extents; LOSES markers, and what unreadable files held";
     case Salvage::rebuild_catalog: return "Make a catalog out of the collections' manifests";
   }
   return "";
 }
 
 std::string json_loss(const RepairLoss& loss) {
-  JsonArray ids;
+  JsonArray ids, unnamed;
   for (const PointId& id : loss.ids) ids.raw(json_id(id));
+  for (const std::string& what : loss.unnamed) unnamed.raw(json_string(what));
   return JsonObject()
       .raw("ids", ids.str())
       .number("unknown_points", loss.unknown_points)
       .number("first_lsn", loss.first_lsn)
       .number("last_lsn", loss.last_lsn)
       .number("unread_batches", loss.unread_batches)
+      .raw("unnamed", unnamed.str())
       .str();
 }
 
@@ -98,6 +102,7 @@ std::string loss_text(const RepairLoss& loss) {
     if (loss.unread_batches != 0) batches += ", " + grouped(loss.unread_batches) + " of them unreadable";
     parts.push_back(batches);
   }
+  parts.insert(parts.end(), loss.unnamed.begin(), loss.unnamed.end());
   return parts.empty() ? "nothing" : join(parts, "; ");
 }
 
@@ -134,7 +139,19 @@ void print_text(const RepairReport& report, bool acted) {
   }
 }
 
+/// What one of them keeps the other gives up: which one is meant has to be said.
+bool contradicts_itself(const std::vector<Salvage>& allowed) {
+  const auto asked = [&](Salvage salvage) {
+    return std::find(allowed.begin(), allowed.end(), salvage) != allowed.end();
+  };
+  return asked(Salvage::cut_log) + asked(Salvage::skip_frames) + asked(Salvage::roll_back) > 1;
+}
+
 int run(Arguments& arguments) {
+  if (contradicts_itself(arguments.allowed)) {
+    std::fputs("holdfast: --cut-log, --skip-frames and --roll-back exclude each other: choose one of them\n", stderr);
+    return kExitUsage;
+  }
   RepairOptions options;
   options.collection = arguments.collection;
   options.allowed = arguments.allowed;

@@ -38,7 +38,8 @@ bool advises(const Status& status) noexcept {
   const auto says = [&](std::string_view part) { return status.message().find(part) != std::string_view::npos; };
   switch (status.code()) {
     case StatusCode::already_open: return says("close the store there");
-    case StatusCode::not_a_store: return says("choose an empty directory") || says("make the directory above it");
+    case StatusCode::not_a_store:
+      return says("choose an empty directory") || says("make the directory above it") || says("'holdfast repair");
     case StatusCode::data_damaged: return says("'holdfast repair'");
     default: return false;
   }

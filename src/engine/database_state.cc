@@ -41,6 +41,14 @@ Result<bool> holds_other_things(os::FileSystem& fs, const std::string& path) {
   });
 }
 
+/// Whether there is a directory that is called as a collection's is.
+Result<bool> holds_collections(os::FileSystem& fs, const std::string& path) {
+  HF_ASSIGN(const auto entries, fs.list(path));
+  return std::any_of(entries.begin(), entries.end(), [](const os::DirectoryEntry& entry) {
+    return entry.is_directory && storage::parse_name(entry.name).kind == storage::FileKind::collection_directory;
+  });
+}
+
 bool is_file(os::FileSystem& fs, const std::string& path) {
   const auto siblings = fs.list(os::parent(path));
   return siblings.ok() && std::any_of(siblings->begin(), siblings->end(), [&](const os::DirectoryEntry& entry) {
@@ -60,6 +68,12 @@ Result<bool> inspect_place(os::FileSystem& fs, const std::string& path, bool cre
     HF_ASSIGN(const bool catalog, fs.exists(os::join(path, storage::kCatalogFile)));
     if (catalog) return true;
     if (*other && !HF_PLANTED(missing_catalog_is_a_new_store)) {
+      HF_ASSIGN(const bool collections, holds_collections(fs, path));
+      if (collections) {
+        return Status(StatusCode::not_a_store,
+                      path + " holds collections but no CATALOG: it is a damaged Holdfast store; 'holdfast repair " +
+                          path + "' shows what can be done");
+      }
       return Status(StatusCode::not_a_store, path +
                                                  " holds files but no CATALOG: it is no Holdfast store (or a damaged "
                                                  "one); choose an empty directory to create a store");

@@ -118,6 +118,9 @@ TEST_F(RepairCommand, WrongUsage) {
   EXPECT_EQ(holdfast({"repair", store_, "--metric", "manhattan"}).exit_code, 2);
   EXPECT_EQ(holdfast({"repair"}).exit_code, 2);
   EXPECT_EQ(holdfast({"repair", store_, "--fix"}).exit_code, 2);
+  const CommandResult both = holdfast({"repair", store_, "--cut-log", "--skip-frames"});
+  EXPECT_EQ(both.exit_code, 2);
+  EXPECT_NE(both.err.find("exclude each other"), std::string::npos) << both.err;
   const CommandResult help = holdfast({"repair", "--help"});
   EXPECT_EQ(help.exit_code, 0);
   for (const char* salvage : {"--drop-checkpoint", "--trim-log", "--rebuild-graph", "--drop-points", "--cut-log",

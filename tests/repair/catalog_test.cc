@@ -70,6 +70,36 @@ TEST_F(RepairCatalog, AndItsCollectionsInTheSameCall) {
   EXPECT_FALSE(recovered.empty());
 }
 
+TEST_F(RepairCatalog, LosslessMakesACatalogThatLosesNothing) {
+  flip("/store/CATALOG", 40);
+  Options lossless;
+  lossless.all_lossless = true;
+  EXPECT_FALSE(act(lossless).incomplete());
+  expect_rebuilt();
+}
+
+TEST_F(RepairCatalog, LosslessDoesNotMakeUpAName) {
+  flip(directory() + "/" + storage::manifest_name(1), 50);
+  HF_ASSERT_OK(fs_.remove("/store/CATALOG"));
+  Options lossless;
+  lossless.all_lossless = true;
+  const RepairReport report = act(lossless);
+  EXPECT_TRUE(report.incomplete());
+  ASSERT_EQ(report.steps.size(), 1U);
+  EXPECT_FALSE(report.steps.front().chosen);
+  EXPECT_EQ(report.steps.front().loss.unnamed.size(), 1U);
+  EXPECT_FALSE(fs_.exists("/store/CATALOG").value());
+}
+
+TEST_F(RepairCatalog, AnOpenWithoutItPointsToRepairAndNotToAnEmptyDirectory) {
+  HF_ASSERT_OK(fs_.remove("/store/CATALOG"));
+  const auto db = Database::open_with("/store", options_on(fs_));
+  HF_EXPECT_CODE(StatusCode::not_a_store, db);
+  const std::string why = db.status().to_string();
+  EXPECT_NE(why.find("holdfast repair /store"), std::string::npos) << why;
+  EXPECT_EQ(why.find("empty directory"), std::string::npos) << why;
+}
+
 TEST_F(RepairCatalog, AnythingElseIsNoStore) {
   HF_ASSERT_OK(fs_.create_directory("/other"));
   const auto report = engine::repair_store(fs_, "/other", {}, engine::RepairMode::act);
