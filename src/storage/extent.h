@@ -73,7 +73,7 @@ class Extent {
   /// Called once for each page that verify() finds damaged, on the thread that found it.
   using OnDamage = std::function<void(const DamagedPage&)>;
   /// Maps the file and checks header, footer and page table against `info`; no page of data is read.
-  /// Errors: not_found, data_damaged (names file and offset), unsupported_format, io_error.
+  /// Errors: not_found, data_damaged (names file and offset), unsupported_format, io_error. `fs` outlives the object.
   [[nodiscard]] static Result<std::shared_ptr<const Extent>> open(os::FileSystem& fs, const std::string& directory,
                                                                   const Uuid& collection, const ExtentInfo& info,
                                                                   os::Mapping mapping = os::Mapping::read_only,
@@ -86,7 +86,7 @@ class Extent {
   [[nodiscard]] std::uint64_t pages() const noexcept;
   /// Checks the pages that hold [offset, offset + length) against their checksums, each only once in the life of this
   /// object: what was found damaged stays so. Thread-safe, also beside a write into pages that were verified.
-  /// data_damaged names file and offset.
+  /// data_damaged names file and offset; also of a page that cannot be read, before anybody touches its mapping.
   Status verify(std::uint64_t offset, std::uint64_t length) const;
   Status verify_all() const { return verify(0, info_.data_bytes); }
   /// Whether verify() found every page sound.

@@ -1,5 +1,11 @@
 // A mapped extent whose pages are checked when they are first needed.
+//
+// A page is read from the file to be checked, not through the mapping: of a sector that the disk cannot read, and of
+// what the file has lost, the mapping would be a signal. The file is opened for that and closed again, for a large
+// store has more extents than a process has descriptors. An extent whose file has no name any more, or that cannot be
+// opened now, is checked through its mapping.
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "base/checksum.h"
@@ -57,7 +63,8 @@ Status check_frame(const std::string& path, const Frame& frame, const Uuid& coll
       footer.checksum != info.checksum) {
     return damaged(path, footer_offset, "the footer is of another extent than the manifest names");
   }
-  if (extent_checksum(frame.header.first(kExtentHeaderBytes), frame.table, info.data_bytes) != info.checksum) {
+  if (frame.table.size() != extent_pages(info.data_bytes) * sizeof(std::uint64_t) ||
+      extent_checksum(frame.header.first(kExtentHeaderBytes), frame.table, info.data_bytes) != info.checksum) {
     return damaged(path, extent_table_offset(info.data_bytes), "the page table of the extent is damaged");
   }
   return {};
@@ -69,12 +76,36 @@ Status page_damage(const std::string& path, const ExtentInfo& info, std::uint64_
                      ", slots from " + std::to_string(info.first_slot) + ")");
 }
 
+Status page_unreadable(const std::string& path, std::uint64_t page, const std::string& why) {
+  return damaged(path, kExtentDataOffset + page * kExtentPageBytes,
+                 "page " + std::to_string(page) + " of the extent cannot be read: " + why);
+}
+
 Status check_data(const std::string& path, const ExtentHeader& header, const ExtentInfo& info, std::uint64_t page,
                   ByteSpan data, const std::byte* table) {
   const std::uint64_t checksum = checksum64(data, extent_page_seed(header, page));
   if (checksum == load<std::uint64_t>(table + page * sizeof checksum)) return {};
   if (HF_PLANTED(page_checksum_is_ignored)) return {};
   return page_damage(path, info, page);
+}
+
+/// All of `out`, or what the file has of it: `out` is cut to that.
+Status read_part(const os::File& file, std::uint64_t offset, std::uint64_t length, Bytes& out) {
+  out.resize(length);
+  HF_ASSIGN(const std::size_t got, file.read_at(offset, out));
+  out.resize(got);
+  return {};
+}
+
+/// `size`: of the file. Table and footer stay empty if it is not what `info` says.
+Status read_frame(const os::File& file, const ExtentInfo& info, std::uint64_t size, Bytes& header, Bytes& table,
+                  Bytes& footer) {
+  HF_TRY(read_part(file, 0, kExtentHeaderBytes, header));
+  const std::uint64_t file_bytes = extent_file_bytes(info.data_bytes);
+  if (size != file_bytes) return {};
+  HF_TRY(read_part(file, extent_table_offset(info.data_bytes), extent_pages(info.data_bytes) * sizeof(std::uint64_t),
+                   table));
+  return read_part(file, file_bytes - kExtentFooterBytes, kExtentFooterBytes, footer);
 }
 
 std::uint64_t bytes_of_page(const ExtentInfo& info, std::uint64_t page) noexcept {
@@ -98,11 +129,22 @@ class Extent::Impl {
     bits[page / kBitsPerWord].fetch_or(std::uint64_t{1} << (page % kBitsPerWord), std::memory_order_release);
   }
 
+  /// The file, for reading; null if it cannot be had.
+  [[nodiscard]] std::unique_ptr<os::File> reopen() const noexcept {
+    try {
+      auto file = fs->open(path, os::FileSystem::Access::read);
+      return file.ok() ? std::move(file).value() : nullptr;
+    } catch (const std::bad_alloc&) {
+      return nullptr;
+    }
+  }
+
+  os::FileSystem* fs = nullptr;
   std::string path;
   std::unique_ptr<os::MappedFile> map;
   ExtentHeader header;
   OnDamage on_damage;
-  const std::byte* table = nullptr;    ///< page checksums, in the map
+  Bytes table;                         ///< page checksums
   Bits verified;                       ///< found good; never set for a page that is in `bad`
   Bits bad;                            ///< found damaged: never read again
   std::atomic<std::uint64_t> good{0};  ///< pages in `verified`; release with them, acquire in all_verified()
@@ -117,26 +159,22 @@ Result<std::shared_ptr<const Extent>> Extent::open(os::FileSystem& fs, const std
                                                    const Uuid& collection, const ExtentInfo& info, os::Mapping mapping,
                                                    OnDamage on_damage) {
   auto impl = std::make_unique<Impl>();
+  impl->fs = &fs;
   impl->path = os::join(directory, extent_name(info.number));
   const std::string& path = impl->path;
   if (info.data_bytes > kMaxExtentData) return damaged(path, 0, "the manifest gives it an impossible length");
   HF_ASSIGN(const auto file, fs.open(path, os::FileSystem::Access::read));
+  HF_ASSIGN(const std::uint64_t size, file->size());
+  Bytes header;
+  Bytes footer;
+  HF_TRY(read_frame(*file, info, size, header, impl->table, footer));
+  HF_TRY(check_frame(path, {header, impl->table, footer, size}, collection, info, impl->header));
   HF_ASSIGN(impl->map, file->map(mapping));
   const std::span<std::byte> writable = impl->map->writable();
   const ByteSpan bytes = impl->map->bytes();
-
-  const std::uint64_t pages = extent_pages(info.data_bytes);
-  const std::uint64_t table_offset = extent_table_offset(info.data_bytes);
-  Frame frame{bytes.first(std::min(bytes.size(), kExtentHeaderBytes)), {}, {}, bytes.size()};
-  if (bytes.size() == extent_file_bytes(info.data_bytes)) {
-    frame.table = bytes.subspan(table_offset, pages * sizeof(std::uint64_t));
-    frame.footer = bytes.last(kExtentFooterBytes);
-  }
-  HF_TRY(check_frame(path, frame, collection, info, impl->header));
-  // As many pages as the file, which is there in full, has room for.
-  impl->table = frame.table.data();
+  if (bytes.size() != size) return damaged(path, std::min<std::uint64_t>(bytes.size(), size), "its length changes");
   impl->on_damage = std::move(on_damage);
-  const std::uint64_t words = (pages + kBitsPerWord - 1) / kBitsPerWord;
+  const std::uint64_t words = (extent_pages(info.data_bytes) + kBitsPerWord - 1) / kBitsPerWord;
   impl->verified = std::make_unique<std::atomic<std::uint64_t>[]>(words);
   impl->bad = std::make_unique<std::atomic<std::uint64_t>[]>(words);
 
@@ -197,8 +235,17 @@ void Extent::condemn(std::uint64_t page) const {
 
 Status Extent::verify_page(std::uint64_t page) const {
   if (page >= pages()) return {StatusCode::invalid_argument, impl_->path + ": no such page"};
-  const ByteSpan data = data_.subspan(page * kExtentPageBytes, bytes_of_page(info_, page));
-  return check_data(impl_->path, impl_->header, info_, page, data, impl_->table);
+  const std::uint64_t length = bytes_of_page(info_, page);
+  ByteSpan data = data_.subspan(page * kExtentPageBytes, length);
+  const std::unique_ptr<std::byte[]> buffer(new (std::nothrow) std::byte[length]);
+  if (const auto file = buffer ? impl_->reopen() : nullptr) {
+    const std::span<std::byte> out(buffer.get(), length);
+    const auto got = file->read_at(kExtentDataOffset + page * kExtentPageBytes, out);
+    if (!got.ok()) return page_unreadable(impl_->path, page, std::string(got.status().message()));
+    if (*got != length) return page_unreadable(impl_->path, page, "the file ends before it does");
+    data = out;
+  }
+  return check_data(impl_->path, impl_->header, info_, page, data, impl_->table.data());
 }
 
 // ---- ExtentScan -------------------------------------------------------------------------------------------------
@@ -218,18 +265,6 @@ ExtentScan::ExtentScan(ExtentScan&&) noexcept = default;
 ExtentScan& ExtentScan::operator=(ExtentScan&&) noexcept = default;
 ExtentScan::~ExtentScan() = default;
 
-namespace {
-
-/// All of `out`, or what the file has of it: `out` is cut to that.
-Status read_part(const os::File& file, std::uint64_t offset, std::uint64_t length, Bytes& out) {
-  out.resize(length);
-  HF_ASSIGN(const std::size_t got, file.read_at(offset, out));
-  out.resize(got);
-  return {};
-}
-
-}  // namespace
-
 Result<ExtentScan> ExtentScan::open(os::FileSystem& fs, const std::string& directory, const Uuid& collection,
                                     const ExtentInfo& info) {
   auto impl = std::make_unique<Impl>();
@@ -240,13 +275,7 @@ Result<ExtentScan> ExtentScan::open(os::FileSystem& fs, const std::string& direc
   HF_ASSIGN(const std::uint64_t size, impl->file->size());
   Bytes header;
   Bytes footer;
-  HF_TRY(read_part(*impl->file, 0, kExtentHeaderBytes, header));
-  const std::uint64_t file_bytes = extent_file_bytes(info.data_bytes);
-  if (size == file_bytes) {
-    HF_TRY(read_part(*impl->file, extent_table_offset(info.data_bytes),
-                     extent_pages(info.data_bytes) * sizeof(std::uint64_t), impl->table));
-    HF_TRY(read_part(*impl->file, file_bytes - kExtentFooterBytes, kExtentFooterBytes, footer));
-  }
+  HF_TRY(read_frame(*impl->file, info, size, header, impl->table, footer));
   HF_TRY(check_frame(impl->path, {header, impl->table, footer, size}, collection, info, impl->header));
   return ExtentScan(std::move(impl));
 }

@@ -1,9 +1,11 @@
 #include "storage/extent.h"
 
+#include <filesystem>
 #include <thread>
 
 #include "storage/extent_format.h"
 #include "storage/storage_test_util.h"
+#include "support/temp_dir.h"
 
 namespace holdfast::storage {
 namespace {
@@ -222,6 +224,65 @@ TEST_F(ExtentTest, ThreadsVerifyTogether) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) threads.emplace_back([&] { EXPECT_OK(extent->verify_all()); });
   for (std::thread& thread : threads) thread.join();
+}
+
+// The mapping of what the file has lost is a signal that ends the process.
+TEST_F(ExtentTest, AMappedFileCutShortIsDamageAndNoSignal) {
+  const Bytes data = pattern(3 * kExtentPageBytes, 5);
+  const ExtentInfo info = write(data);
+  const testing::TempDir directory;
+  os::FileSystem& fs = os::posix_file_system();
+  const std::string real = directory / extent_name(info.number);
+  {
+    const auto file = fs.create(real);
+    ASSERT_TRUE(file.ok()) << file.status().to_string();
+    ASSERT_TRUE(is_ok((*file)->write_at(0, *fs_.read_whole(path()))));
+  }
+  std::vector<std::shared_ptr<const Extent>> extents;
+  for (const os::Mapping mapping : {os::Mapping::private_writable, os::Mapping::read_only}) {
+    const auto extent = Extent::open(fs, directory.path(), kCollection, info, mapping);
+    ASSERT_TRUE(extent.ok()) << extent.status().to_string();
+    EXPECT_OK((*extent)->verify(0, 1));
+    extents.push_back(*extent);
+  }
+  std::filesystem::resize_file(real, kExtentDataOffset + kExtentPageBytes + 4096);
+  for (const auto& extent : extents) {
+    const Status status = extent->verify_all();
+    EXPECT_CODE(data_damaged, status);
+    EXPECT_TRUE(contains(status.message(), real + " at " + std::to_string(kExtentDataOffset + kExtentPageBytes)))
+        << status.to_string();
+    EXPECT_CODE(data_damaged, extent->verify(2 * kExtentPageBytes, 1));
+    EXPECT_FALSE(extent->all_verified());
+  }
+}
+
+TEST_F(ExtentTest, APageThatTheDiskCannotReadIsDamageAndNoSignal) {
+  const ExtentInfo info = write(pattern(3 * kExtentPageBytes, 5));
+  std::uint64_t reported = 0;
+  const auto note = [&](const DamagedPage& page) { reported += page.page == 1 ? 1 : 100; };
+  const auto extent = Extent::open(fs_, "/ext", kCollection, info, os::Mapping::read_only, note).value();
+  fs_.count_reads(true);
+  fs_.on_call([&](const testing::CallInfo& call) {
+    const bool second = call.offset == kExtentDataOffset + kExtentPageBytes;
+    if (call.kind == testing::CallKind::read && second) fs_.fail_at(call.index, StatusCode::io_error);
+  });
+  EXPECT_OK(extent->verify(0, kExtentPageBytes));
+  const Status status = extent->verify_all();
+  EXPECT_CODE(data_damaged, status);
+  EXPECT_TRUE(contains(status.message(), path() + " at " + std::to_string(kExtentDataOffset + kExtentPageBytes)))
+      << status.to_string();
+  fs_.on_call(nullptr);
+  EXPECT_CODE(data_damaged, extent->verify(kExtentPageBytes, 1)) << "and is not believed later";
+  EXPECT_OK(extent->verify(2 * kExtentPageBytes, 1));
+  EXPECT_EQ(1U, reported);
+}
+
+TEST_F(ExtentTest, AnExtentWhoseFileWasRemovedIsCheckedThroughItsMapping) {
+  const ExtentInfo info = write(pattern(3 * kExtentPageBytes, 5));
+  const auto extent = open(info).value();
+  EXPECT_OK(fs_.remove(path()));
+  EXPECT_OK(extent->verify_all());
+  EXPECT_TRUE(extent->all_verified());
 }
 
 }  // namespace
