@@ -15,7 +15,7 @@
 // full length was durable before its first frame (W1): nobody can tell what the lost part held.
 //
 // Invariants
-//  R1. Nothing is written, and nothing is allocated by a length found in a file.
+//  R1. Nothing is written, and nothing is allocated by a length found in a file. One segment at a time is in memory.
 //  R2. A frame is visited only if its checksum, its lsn and its chain are right, or, behind an E5, if it is the next
 //      frame that the checkpoint does not hold.
 //  R3. A segment that has a successor ends where the successor's header says. Bytes behind that belong to nobody: they
@@ -177,8 +177,8 @@ class LogReader {
     const Lsn successor = i + 1 < segments_.size() ? segments_[i + 1].first_lsn : missing_newest_;
     stop_ = last ? kNoLimit : successor - 1;
     HF_ASSIGN(const auto file, fs_.open(path_of(*segment_), os::FileSystem::Access::read));
-    HF_ASSIGN(const auto map, file->map());
-    bytes_ = map->bytes();
+    HF_ASSIGN(const Bytes content, read_segment_bytes(*file));
+    bytes_ = content;
     Status status = segment_->state == SegmentState::valid ? walk(last) : unreadable_segment(last);
     bytes_ = {};
     return status;

@@ -2,7 +2,17 @@
 
 #include <algorithm>
 
+#include "base/try.h"
+
 namespace holdfast::storage {
+
+Result<Bytes> read_segment_bytes(const os::File& file) {
+  HF_ASSIGN(const std::uint64_t size, file.size());
+  Bytes bytes(static_cast<std::size_t>(size));
+  HF_ASSIGN(const std::size_t count, file.read_at(0, bytes));
+  bytes.resize(count);  // shorter if it was cut meanwhile
+  return bytes;
+}
 
 std::uint64_t find_nonzero(ByteSpan bytes, std::uint64_t from) noexcept {
   constexpr std::uint64_t kWord = sizeof(std::uint64_t);

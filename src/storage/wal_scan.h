@@ -8,9 +8,14 @@
 #include <optional>
 
 #include "base/coding.h"
+#include "os/file_system.h"
 #include "storage/wal_format.h"
 
 namespace holdfast::storage {
+
+/// All bytes of a segment. Read, not mapped: of a sector that the disk cannot read, and of a file that becomes shorter,
+/// a mapping would be a signal. Takes as much memory as the file is long. io_error.
+[[nodiscard]] Result<Bytes> read_segment_bytes(const os::File& file);
 
 /// First offset >= from (a multiple of 8) of an 8-byte word that is not zero, or of the odd bytes at the end;
 /// bytes.size() if there is none.

@@ -357,5 +357,19 @@ TEST_F(WalReaderTest, SealCopiesOnlyWhatIsNotProvenDurable) {
   EXPECT_EQ(read_back(fs_).tail.end, log.tail.end);
 }
 
+// A mapping of the segment would be a signal that ends the process.
+TEST_F(WalReaderTest, ASegmentThatTheDiskCannotReadIsAnErrorAndNoSignal) {
+  write_synced(3);
+  fs_.count_reads(true);
+  fs_.on_call([&](const testing::CallInfo& call) {
+    EXPECT_NE(testing::CallKind::map, call.kind) << call.path;
+    const bool body = call.offset + call.size > kSegmentHeaderBytes && contains(call.path, segment_name(1));
+    if (call.kind == testing::CallKind::read && body) fs_.fail_at(call.index, StatusCode::io_error);
+  });
+  const auto tail = read_log(fs_, read_options(), {});
+  EXPECT_CODE(io_error, tail.status());
+  EXPECT_TRUE(contains(tail.status().message(), segment_name(1))) << tail.status().to_string();
+}
+
 }  // namespace
 }  // namespace holdfast::storage
