@@ -51,7 +51,12 @@ Status lower_head(os::FileSystem& fs, const ReadLogOptions& options, const LogTa
   const auto head = read_log_head(fs, options.directory, options.collection);
   if (!head.ok() && head.status().code() != StatusCode::data_damaged) return head.status();
   const bool right = head.ok() && (!*head || **head <= newest.value_or(0));
-  if (!right) return write_log_head(fs, options.directory, options.collection, newest);
+  if (!right) {
+    Status written = write_log_head(fs, options.directory, options.collection, newest);
+    if (written.code() != StatusCode::disk_full) return written;
+    // A log without HEAD is a log all the same, and what opens here may be what makes room.
+    return write_log_head(fs, options.directory, options.collection, std::nullopt);
+  }
   const bool synced = !some_go || HF_PLANTED(lowered_head_is_not_synced);
   return synced ? Status() : fs.sync_directory(options.directory);
 }

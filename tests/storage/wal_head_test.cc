@@ -142,5 +142,35 @@ TEST_F(WalHeadTest, AFullDiskAtItsRenameLeavesTheOldSegmentCurrent) {
   expect_frames(read_back(fs_), 1, 4);
 }
 
+// What opens on a full disk may be what makes room: HEAD goes rather than that the log cannot be opened.
+TEST_F(WalHeadTest, AFullDiskAtOpenRemovesAPointerThatCannotBeLowered) {
+  const LogEnd end = write_synced(2);
+  {
+    WalWriter writer(fs_, wal_options(), end);
+    fs_.fail_at(fs_.calls() + 14, StatusCode::io_error);  // the write of the frames
+    EXPECT_FALSE(append_bodies(writer, {pattern(1, 1)}).ok());
+  }
+  fs_.clear_faults();
+  ASSERT_EQ(names(), (std::vector<std::string>{segment_name(1), segment_name(3)}));
+  for (const testing::CallKind full :
+       {testing::CallKind::create, testing::CallKind::write, testing::CallKind::sync, testing::CallKind::rename}) {
+    const auto disk = fs_.clone();
+    std::uint64_t refused = 0;
+    disk->on_call([&](const testing::CallInfo& call) {
+      if (call.kind != full || call.path != head_path_ + ".tmp") return;
+      disk->fail_at(call.index, StatusCode::disk_full);
+      ++refused;
+    });
+    EXPECT_OK(seal_tail(*disk, read_options(), read_back(*disk).tail).status());
+    disk->on_call(nullptr);
+    EXPECT_EQ(1U, refused) << testing::to_string(full);
+    EXPECT_EQ(head(*disk), std::nullopt);
+    EXPECT_EQ(names_in(*disk, kWal), (std::vector<std::string>{segment_name(1)}));
+    const ReadBack log = read_back(*disk->crash(testing::CrashPolicy::lose_all()));
+    EXPECT_EQ(log.tail.verdict, LogVerdict::complete) << log.tail.reason;
+    EXPECT_EQ(log.tail.end, end);
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::storage
