@@ -8,6 +8,7 @@
 // At x = 1 writers are as fast as the graph and the growing tier stays where it is; below they gain on it, above they
 // fall behind. So the length settles near twice the allowance however many writers there are, and there is no point at
 // which they stop. (Rejected: a limit at which writers block. It makes latency a saw with teeth of a whole batch.)
+// While damage keeps the graph from taking anything, slower writers would gain nothing: they are not held back.
 #include "engine/backpressure.h"
 
 #include <algorithm>
@@ -57,7 +58,7 @@ std::uint64_t growing_allowance(const CollectionState& state) {
 }
 
 void hold_back(CollectionState& state, std::uint64_t rows) {
-  if (rows == 0) return;
+  if (rows == 0 || state.index_pace.damaged.load(std::memory_order_relaxed)) return;
   const std::uint64_t growing = [&] {
     const Pin view(state.store.pins());
     return view->growing_end - view->growing_begin;

@@ -125,6 +125,7 @@ class CollectionState {
     std::atomic<std::uint64_t> rate{0};          ///< rows per second that the graph took lately; 0: unknown
     std::atomic<std::int64_t> busy_since_us{0};  ///< since when the rows of the next batch are waited for; 0: idle
     std::atomic<std::uint64_t> batch_rows{0};    ///< of the last batch
+    std::atomic<bool> damaged{false};            ///< the last batch met damage: there is no pace until that is healed
   };
   IndexPace index_pace;
   // --- backpressure (backpressure.h) ---

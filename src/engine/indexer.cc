@@ -146,7 +146,11 @@ Result<bool> step(CollectionState& state, Job forced = Job::none) HF_EXCLUDES(st
   if (job == Job::index && state.index_pace.busy_since_us.load(std::memory_order_relaxed) == 0) {
     state.index_pace.busy_since_us.store(now_us(), std::memory_order_relaxed);
   }
-  HF_TRY(do_job(state, *view, job));
+  const Status done = do_job(state, *view, job);
+  if (job == Job::index) {
+    state.index_pace.damaged.store(done.code() == StatusCode::data_damaged, std::memory_order_relaxed);
+  }
+  HF_TRY(done);
   const bool indexed = job == Job::index && state.mutator.pending;
   const Arrival begin = indexed ? state.mutator.pending->growing_begin : view->growing_begin;
   if (state.mutator.pending) publish_pending(state);
@@ -161,6 +165,8 @@ Result<bool> guarded_step(CollectionState& state, Job forced = Job::none) {
   } catch (const std::bad_alloc&) {
     outcome = Status(StatusCode::resource_exhausted, "not enough memory to index; points stay in the exact tier");
   }
+  // Time that brings no rows is no pace: it would tend to 0 for as long as the error stands.
+  if (!outcome.ok()) state.index_pace.busy_since_us.store(0, std::memory_order_relaxed);
   state.store.reclaimer().collect();
   // The thread of the background has a low priority: writers must not wait behind it. They recycle themselves.
   if (!state.options.background) recycle_rows(state);

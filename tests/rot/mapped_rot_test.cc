@@ -1,10 +1,14 @@
 // Damage in mapped vectors: found by whoever touches it first, before its bytes count; and how it is healed.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <thread>
 #include <utility>
 
+#include "engine/commit.h"
+#include "engine/database_state.h"
+#include "engine/indexer.h"
 #include "rot/mapped_store.h"
 
 namespace holdfast::testing {
@@ -228,6 +232,43 @@ TEST_F(MappedRot, ADamagedExtentIsNotNamedAgainWhileAnOlderOneMayBeSound) {
   EXPECT_EQ(StatusCode::not_found, healed->get(id_on(9)).status().code());
   HF_EXPECT_OK(healed->wait_until_indexed());
   HF_EXPECT_OK(healed->checkpoint());
+}
+
+/// Points whose places in the graph are beside rows of the bad page.
+WriteBatch points_near_damage(std::uint64_t first, std::uint64_t count) {
+  constexpr std::uint32_t kWide = 14;
+  constexpr std::uint64_t kBegin = std::uint64_t{5} * storage::kExtentPageBytes / 64;
+  WriteBatch batch;
+  for (std::uint64_t i = 0; i < count; ++i) batch.upsert(first + i, vector_of(kBegin + i % 1'000, kWide));
+  return batch;
+}
+
+// Regression: the time since the last batch of a graph that met damage counted as its pace, which so tended to 0, and
+// every writer waited up to a second.
+TEST_F(MappedRot, ADamagedPageDoesNotHoldWritersBack) {
+  flip();
+  engine::EngineOptions background = options(*disk_);
+  background.background = true;
+  background.open.scrub_bytes_per_second = 0;
+  auto db = engine::DatabaseState::open("/store", background);
+  HF_ASSERT_OK(db);
+  auto found = (*db)->find("big");
+  HF_ASSERT_OK(found);
+  engine::CollectionState& state = **found;
+  state.index_pace.rate.store(10'000);  // as after some batches
+  state.index_pace.batch_rows.store(100);
+  WriteOptions bulk;
+  bulk.bulk = true;
+  for (std::uint64_t first = 100'000; first < 140'000; first += 4'000) {  // more than the growing tier is allowed
+    HF_ASSERT_OK(engine::write(state, points_near_damage(first, 4'000), bulk));
+  }
+  EXPECT_TRUE(names_page(engine::wait_until_indexed(state)));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
+  for (std::uint64_t first = 200'000; first < 200'500; first += 100) {
+    HF_ASSERT_OK(engine::write(state, points_near_damage(first, 100), {}));
+  }
+  EXPECT_EQ(0U, state.writer_stalls.load());
+  HF_EXPECT_OK((*db)->close());
 }
 
 /// Bits drawn from every page of the mapped extent: each answer is the sound one, or names the page.
