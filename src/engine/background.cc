@@ -110,7 +110,7 @@ void Background::index_loop() {
   while (!stopping()) {
     bool worked = false;
     one_turn([&](CollectionState& state) {
-      const auto step = index_step(state);  // an error is kept in state.index_error and tried again
+      const auto step = index_step(state);  // an error is kept in state.last_index or last_vacuum, and tried again
       worked |= step.ok() && *step;
     });
     if (!worked) signals_->index.wait_for(kIndexPatience);

@@ -67,12 +67,19 @@ struct VacuumPass {
   Slot end = 0;   ///< rows that existed at the start; later ones never linked to one
 };
 
+/// How the last step of a kind ended, and at which lsn it looked. ok: it worked.
+struct StepOutcome {
+  Status status;
+  Lsn lsn = 0;
+};
+
 /// What the graph mutator knows between its steps.
 struct MutatorState {
   std::optional<PendingGraph> pending;
   std::optional<VacuumPass> vacuum;
   std::uint64_t changed_nodes = 0;  ///< added or removed since then
   bool vacuum_next = false;         ///< indexing and vacuum take turns
+  bool vacuum_failed = false;       ///< the last step of a vacuum did
 };
 
 class CollectionState {
@@ -136,8 +143,9 @@ class CollectionState {
   Mutex stall_mutex;
   CondVar stall;  ///< never notified: waited on for time to pass
   Mutex indexed_mutex;
-  CondVar indexed;  ///< the graph or `index_error` changed
-  Status index_error HF_GUARDED_BY(indexed_mutex);
+  CondVar indexed;  ///< the graph or an outcome changed
+  StepOutcome last_index HF_GUARDED_BY(indexed_mutex);
+  StepOutcome last_vacuum HF_GUARDED_BY(indexed_mutex);
 
   PublishSignal published;  ///< the committer published a view
 

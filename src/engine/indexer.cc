@@ -92,7 +92,9 @@ Job next_job(CollectionState& state, const View& view) HF_REQUIRES(state.graph_m
   const bool growing = view.growing_begin != view.growing_end;
   const bool dead = wants_vacuum(state, view);
   if (growing && dead) {
-    state.mutator.vacuum_next = !state.mutator.vacuum_next;
+    // Vacuum may take out what keeps the growing tier from being indexed.
+    const bool heals = state.index_pace.damaged.load(std::memory_order_relaxed) && !state.mutator.vacuum_failed;
+    state.mutator.vacuum_next = heals || !state.mutator.vacuum_next;
     return state.mutator.vacuum_next ? Job::vacuum : Job::index;
   }
   if (growing) return Job::index;
@@ -131,7 +133,26 @@ void measure_pace(CollectionState& state, std::uint64_t rows, bool more) HF_REQU
   if (rows > 0 || !more) pace.busy_since_us.store(more ? now : 0, std::memory_order_relaxed);
 }
 
-Result<bool> step(CollectionState& state, Job forced = Job::none) HF_EXCLUDES(state.graph_mutex) {
+/// What a step set out to do.
+struct Attempt {
+  Job job = Job::none;  ///< none: it published what was made before, or found nothing to do
+  Lsn lsn = 0;
+};
+
+/// What later steps go by.
+void note_end(CollectionState& state, Attempt& attempt, const Status& status) HF_REQUIRES(state.graph_mutex) {
+  const bool damaged = status.code() == StatusCode::data_damaged;
+  if (attempt.job == Job::index) state.index_pace.damaged.store(damaged, std::memory_order_relaxed);
+  if (attempt.job != Job::vacuum) return;
+  state.mutator.vacuum_failed = !status.ok();
+  // It mends nodes that died since it began as well. One that somebody waits for takes those out.
+  std::optional<VacuumPass>& pass = state.mutator.vacuum;
+  if (!damaged || !pass || pass->lsn >= state.vacuum_wanted.load(std::memory_order_relaxed)) return;
+  attempt.lsn = pass->lsn;
+  pass.reset();
+}
+
+Result<bool> step(CollectionState& state, Job forced, Attempt& attempt) HF_EXCLUDES(state.graph_mutex) {
   MutexLock lock(state.graph_mutex);
   if (state.mutator.pending) {
     publish_pending(state);
@@ -139,6 +160,7 @@ Result<bool> step(CollectionState& state, Job forced = Job::none) HF_EXCLUDES(st
   }
   const Pin view(state.store.pins());
   const Job job = forced == Job::none ? next_job(state, *view) : forced;
+  attempt = {job, view->lsn};
   if (job == Job::none) {
     measure_pace(state, 0, false);
     return false;
@@ -147,9 +169,7 @@ Result<bool> step(CollectionState& state, Job forced = Job::none) HF_EXCLUDES(st
     state.index_pace.busy_since_us.store(now_us(), std::memory_order_relaxed);
   }
   const Status done = do_job(state, *view, job);
-  if (job == Job::index) {
-    state.index_pace.damaged.store(done.code() == StatusCode::data_damaged, std::memory_order_relaxed);
-  }
+  note_end(state, attempt, done);
   HF_TRY(done);
   const bool indexed = job == Job::index && state.mutator.pending;
   const Arrival begin = indexed ? state.mutator.pending->growing_begin : view->growing_begin;
@@ -158,10 +178,21 @@ Result<bool> step(CollectionState& state, Job forced = Job::none) HF_EXCLUDES(st
   return true;
 }
 
+/// Each kind of step has its own outcome: whoever waits for one is not told what is wrong with the other.
+void remember_outcome(CollectionState& state, const Attempt& attempt, const Status& status) {
+  {
+    MutexLock lock(state.indexed_mutex);
+    if (attempt.job == Job::index || attempt.job == Job::none) state.last_index = {status, attempt.lsn};
+    if (attempt.job == Job::vacuum || attempt.job == Job::none) state.last_vacuum = {status, attempt.lsn};
+  }
+  state.indexed.notify_all();
+}
+
 Result<bool> guarded_step(CollectionState& state, Job forced = Job::none) {
   Result<bool> outcome = false;
+  Attempt attempt{Job::none, Pin(state.store.pins())->lsn};
   try {
-    outcome = step(state, forced);
+    outcome = step(state, forced, attempt);
   } catch (const std::bad_alloc&) {
     outcome = Status(StatusCode::resource_exhausted, "not enough memory to index; points stay in the exact tier");
   }
@@ -170,11 +201,7 @@ Result<bool> guarded_step(CollectionState& state, Job forced = Job::none) {
   state.store.reclaimer().collect();
   // The thread of the background has a low priority: writers must not wait behind it. They recycle themselves.
   if (!state.options.background) recycle_rows(state);
-  {
-    MutexLock lock(state.indexed_mutex);
-    state.index_error = outcome.ok() ? Status() : outcome.status();
-  }
-  state.indexed.notify_all();
+  remember_outcome(state, attempt, outcome.ok() ? Status() : outcome.status());
   return outcome;
 }
 
@@ -219,13 +246,15 @@ Result<bool> index_step(CollectionState& state) { return guarded_step(state); }
 
 namespace {
 
-/// Lets the background work until `reached()`.
+/// Lets the background work until `reached()`, or until a step of this kind fails that saw all that is there at `since`
+/// (an older error may have been cured).
 template <class Reached>
-Status wait_for_mutator(CollectionState& state, Reached reached) {
+Status wait_for_mutator(CollectionState& state, Job job, Lsn since, Reached reached) {
   state.signals->index.ring();
   MutexLock lock(state.indexed_mutex);
   while (!reached()) {
-    if (!state.index_error.ok()) return state.index_error;
+    const StepOutcome& last = job == Job::vacuum ? state.last_vacuum : state.last_index;
+    if (!last.status.ok() && last.lsn >= since) return last.status;
     if (state.signals->stop.load(std::memory_order_acquire)) {  // pairs with Database::close
       return {StatusCode::closed, "the database was closed before the graph was ready"};
     }
@@ -240,10 +269,13 @@ Status wait_for_mutator(CollectionState& state, Reached reached) {
 }  // namespace
 
 Status wait_until_indexed(CollectionState& state) {
-  const auto goal = [&] { return Pin(state.store.pins())->growing_end; }();
-  const auto reached = [&] { return Pin(state.store.pins())->growing_begin >= goal; };
+  const auto [goal, since] = [&] {
+    const Pin view(state.store.pins());
+    return std::pair(view->growing_end, view->lsn);
+  }();
+  const auto reached = [&state, end = goal] { return Pin(state.store.pins())->growing_begin >= end; };
   if (state.options.background) {
-    HF_TRY(wait_for_mutator(state, reached));
+    HF_TRY(wait_for_mutator(state, Job::index, since, reached));
     return connect_now(state);
   }
   while (!reached()) {
@@ -263,9 +295,15 @@ Status vacuum(CollectionState& state) {
     Lsn wanted = state.vacuum_wanted.load(std::memory_order_relaxed);
     while (wanted < goal && !state.vacuum_wanted.compare_exchange_weak(wanted, goal, std::memory_order_relaxed)) {
     }
-    HF_TRY(wait_for_mutator(state, reached));
+    HF_TRY(wait_for_mutator(state, Job::vacuum, goal, reached));
     recycle_rows(state);  // the caller may go on with a batch that wants them all
     return connect_now(state);
+  }
+  {
+    MutexLock lock(state.graph_mutex);
+    if (state.mutator.vacuum_failed && state.mutator.vacuum && state.mutator.vacuum->lsn < goal) {
+      state.mutator.vacuum.reset();  // what died since may be what it failed at
+    }
   }
   while (!reached()) HF_TRY(guarded_step(state, Job::vacuum).status());
   return connect_now(state);

@@ -271,6 +271,53 @@ TEST_F(MappedRot, ADamagedPageDoesNotHoldWritersBack) {
   HF_EXPECT_OK((*db)->close());
 }
 
+// Regression: vacuum() answered with the error of the indexer, which it was to help out of the damage.
+TEST_F(MappedRot, AVacuumThatHealsIsNotToldOfTheIndexersDamage) {
+  flip();
+  engine::EngineOptions background = options(*disk_);
+  background.background = true;
+  background.open.scrub_bytes_per_second = 0;
+  auto db = Database::open_with("/store", background);
+  HF_ASSERT_OK(db);
+  auto found = db->collection("big");
+  HF_ASSERT_OK(found);
+  HF_ASSERT_OK(found->write(points_near_damage(100'000, 500)));
+  EXPECT_TRUE(names_page(found->wait_until_indexed()));
+  WriteBatch erase;
+  for (std::uint64_t row = 0; row < kRowsPerPage; ++row) erase.erase(id_on(kBadPage, row));
+  HF_ASSERT_OK(found->write(erase));
+  HF_ASSERT_OK(found->vacuum());
+  HF_ASSERT_OK(found->wait_until_indexed());
+  HF_EXPECT_OK(found->upsert(200'000, vector_of(1, kWide)));
+  HF_EXPECT_OK(found->checkpoint());
+  HF_EXPECT_OK(db->close());
+}
+
+// A vacuum that met damage and never ends is not what the next caller waits for.
+TEST_F(MappedRot, AVacuumThatMetDamageIsFollowedByOneThatHeals) {
+  for (const bool in_background : {false, true}) {
+    SCOPED_TRACE(in_background);
+    disk_ = sound_->clone();
+    flip();
+    engine::EngineOptions background = options(*disk_);
+    background.background = in_background;
+    background.open.scrub_bytes_per_second = 0;
+    auto db = Database::open_with("/store", background);
+    HF_ASSERT_OK(db);
+    auto found = db->collection("big");
+    HF_ASSERT_OK(found);
+    WriteBatch beside, damaged;
+    for (std::uint64_t row = 0; row < kRowsPerPage; ++row) beside.erase(id_on(kBadPage + 1, row));
+    for (std::uint64_t row = 0; row < kRowsPerPage; ++row) damaged.erase(id_on(kBadPage, row));
+    HF_ASSERT_OK(found->write(beside));
+    EXPECT_TRUE(names_page(found->vacuum()));
+    HF_ASSERT_OK(found->write(damaged));
+    HF_ASSERT_OK(found->vacuum());
+    HF_EXPECT_OK(found->checkpoint());
+    HF_EXPECT_OK(db->close());
+  }
+}
+
 /// Bits drawn from every page of the mapped extent: each answer is the sound one, or names the page.
 TEST_F(MappedRot, AFlippedBitOnAnyPageIsNamedOrNotTouched) {
   open();
