@@ -62,7 +62,8 @@ Result<Lsn> append_group(CollectionState& state, std::span<CommitRequest* const>
   }
   auto first = state.wal->append(bodies);
   if (growing || first.status().code() != StatusCode::disk_full) return first;
-  return give_segment_share(state, bytes) ? state.wal->append(bodies) : std::move(first);
+  const SegmentShare share(state, bytes);
+  return share.empty() ? std::move(first) : state.wal->append(bodies);
 }
 
 /// Logs and, if asked, syncs. A failure is what the requests are to be told.

@@ -333,7 +333,10 @@ Status close_collection(CollectionState& state) {
     const bool covered = state.checkpoint_lsn.load(std::memory_order_relaxed) == state.wal->end().lsn;
     const bool needs_mark = !poisoned && !covered && state.wal->stats().frames > 0 && !HF_PLANTED(close_syncs_nothing);
     Status last = needs_mark ? state.wal->mark() : Status();
-    if (last.code() == StatusCode::disk_full && give_segment_share(state, 0)) last = state.wal->mark();
+    if (last.code() == StatusCode::disk_full) {
+      const SegmentShare share(state, 0);
+      if (!share.empty()) last = state.wal->mark();
+    }
     // What a mark proves is of use, but it holds nothing: without it everything is there all the same.
     const bool no_room = last.code() == StatusCode::disk_full || last.code() == StatusCode::outcome_unknown;
     if (no_room && !state.wal->failed() && state.wal->synced_lsn() == state.wal->end().lsn) last = Status();

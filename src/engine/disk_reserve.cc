@@ -69,6 +69,13 @@ std::uint64_t coming_bytes(const CollectionState& state) {
 
 std::uint64_t segment_share(const CollectionState& state) { return state.options.open.log_segment_bytes + kSlack; }
 
+bool lend_segment(CollectionState& state, std::uint64_t bytes) {
+  const std::uint64_t share = segment_share(state);
+  // What is missing from the whole was this share.
+  if (bytes + kSlack > share || state.reserve.bytes() < state.reserve.whole()) return false;
+  return state.reserve.lend(share);
+}
+
 std::uint64_t wanted_bytes(const CollectionState& state) {
   const std::uint64_t limit = state.options.open.disk_reserve_bytes;
   if (limit == 0) return 0;
@@ -116,15 +123,13 @@ bool restore_reserve(CollectionState& state, IfShort if_short) noexcept {
   }
 }
 
-bool give_segment_share(CollectionState& state, std::uint64_t bytes) {
-  const std::uint64_t share = segment_share(state);
-  const std::uint64_t wanted = std::max(share, bytes + kSlack);
-  // What is missing from it was this share.
-  if (state.reserve.bytes() + share < state.reserve.whole() + wanted) return false;
-  return state.reserve.give(wanted);
+SegmentShare::SegmentShare(CollectionState& state, std::uint64_t bytes)
+    : state_(state), lent_(lend_segment(state, bytes)) {}
+SegmentShare::~SegmentShare() {
+  if (lent_) state_.reserve.repay_part();
 }
 
-void give_whole_reserve(CollectionState& state) { state.reserve.give(state.reserve.bytes()); }
+void give_whole_reserve(CollectionState& state) { state.reserve.give_all(); }
 
 CheckpointShare::CheckpointShare(CollectionState& state)
     : state_(state), bytes_(state.reserve.lend_but(segment_share(state))) {}

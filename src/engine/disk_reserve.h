@@ -24,8 +24,20 @@ Status hold_reserve(CollectionState& state);
 enum class IfShort : std::uint8_t { nothing, what_there_is };
 bool restore_reserve(CollectionState& state, IfShort if_short = IfShort::nothing) noexcept;
 
-/// Gives away the segment's share, or `bytes` if that is more; never any of the checkpoint's. False: it is gone.
-bool give_segment_share(CollectionState& state, std::uint64_t bytes);
+/// The segment's share, for what takes `bytes` of log: it is given away, and does not come back as long as this lives.
+/// Empty if it is gone, or if `bytes` is more: the checkpoint's share is not for that.
+class SegmentShare {
+ public:
+  SegmentShare(CollectionState& state, std::uint64_t bytes);
+  ~SegmentShare();
+  SegmentShare(const SegmentShare&) = delete;
+  SegmentShare& operator=(const SegmentShare&) = delete;
+  [[nodiscard]] bool empty() const noexcept { return !lent_; }
+
+ private:
+  CollectionState& state_;
+  const bool lent_;
+};
 
 /// Of a collection that is being dropped, or cannot be opened otherwise: everything.
 void give_whole_reserve(CollectionState& state);

@@ -206,8 +206,11 @@ Status make_writable(CollectionState& state, const Generations& generations, con
   auto sealed = storage::seal_tail(state.fs, options, tail);
   if (const std::uint64_t had = state.reserve.bytes(); had > 0 && sealed.status().code() == StatusCode::disk_full) {
     // The copy replaces a file of at least its size: the room comes back.
-    if (!give_segment_share(state, tail.valid_bytes)) give_whole_reserve(state);
-    sealed = storage::seal_tail(state.fs, options, tail);
+    {
+      const SegmentShare share(state, tail.valid_bytes);
+      if (share.empty()) give_whole_reserve(state);
+      sealed = storage::seal_tail(state.fs, options, tail);
+    }
     state.reserve.hold(had).ignore();
   }
   HF_ASSIGN(const std::vector<std::string> removed, std::move(sealed));

@@ -30,20 +30,33 @@ Status SpaceReserve::hold(std::uint64_t bytes) {
   if (impossible_) return {StatusCode::invalid_argument, path_ + ": this file system cannot set space aside"};
   const std::uint64_t had = this->bytes();
   if (bytes <= had) {
-    if (!lent_ && had - bytes > bytes / 2) shrink_to(bytes);
+    if (!lent_ && !part_lent_ && had - bytes > bytes / 2) shrink_to(bytes);
     whole_.store(this->bytes(), std::memory_order_relaxed);
     return {};
   }
-  if (lent_) return {StatusCode::disk_full, path_ + " is in use: the disk is full, and a checkpoint makes room"};
+  if (lent_ || part_lent_) {
+    return {StatusCode::disk_full, path_ + " is in use: the disk is full, and a checkpoint makes room"};
+  }
   Status grown = grow_to(bytes);
   if (grown.code() == StatusCode::invalid_argument) impossible_ = true;
   return grown;
 }
 
-bool SpaceReserve::give(std::uint64_t bytes) {
+bool SpaceReserve::give_all() {
   const MutexLock lock(mutex_);
-  if (closed_ || lent_ || this->bytes() < bytes) return false;
-  return shrink_to(this->bytes() - bytes);
+  return !closed_ && !lent_ && shrink_to(0);
+}
+
+bool SpaceReserve::lend(std::uint64_t bytes) {
+  const MutexLock lock(mutex_);
+  if (closed_ || lent_ || part_lent_ || this->bytes() < bytes) return false;
+  part_lent_ = shrink_to(this->bytes() - bytes);
+  return part_lent_;
+}
+
+void SpaceReserve::repay_part() {
+  const MutexLock lock(mutex_);
+  part_lent_ = false;
 }
 
 std::uint64_t SpaceReserve::lend_but(std::uint64_t keep) {

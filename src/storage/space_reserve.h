@@ -4,8 +4,9 @@
 //  V1. Nothing reads the file and nothing depends on it: missing, of any size, with any bytes in it, it is harmless. So
 //      it is never synced, and no crash point needs a word.
 //  V2. It gives room back from its end, by truncation: the blocks are free when give() returns.
-//  V3. While a loan runs it does not grow and gives to nobody else: what it gave must not come back to it before it is
-//      used.
+//  V3. While a loan runs it does not grow: what it gave must not come back to it before it is used. While everything
+//  but
+//      a part is lent, it gives to nobody else.
 // It does not know what the room is for.
 //
 // Threading: every member may be called from any thread. The mutex is held across calls of the file system; nothing
@@ -35,8 +36,11 @@ class SpaceReserve {
   Status hold(std::uint64_t bytes) HF_EXCLUDES(mutex_);
   /// For the meters: what it should have, where hold() would be in vain.
   void want(std::uint64_t bytes) noexcept { wanted_.store(bytes, std::memory_order_relaxed); }
-  /// Frees `bytes`. False, and nothing is freed, if it has less or a loan runs.
-  bool give(std::uint64_t bytes) HF_EXCLUDES(mutex_);
+  /// Frees everything, for good. False, and nothing is freed, if everything but a part is lent.
+  bool give_all() HF_EXCLUDES(mutex_);
+  /// Frees `bytes` until repay_part(). False, and there is no loan, if it has less or a loan runs.
+  bool lend(std::uint64_t bytes) HF_EXCLUDES(mutex_);
+  void repay_part() HF_EXCLUDES(mutex_);
   /// Frees everything but `keep` until repay(). Returns how much; 0: there is no loan.
   std::uint64_t lend_but(std::uint64_t keep) HF_EXCLUDES(mutex_);
   void repay() HF_EXCLUDES(mutex_);
@@ -59,7 +63,8 @@ class SpaceReserve {
   const std::string path_;
   Mutex mutex_;
   std::unique_ptr<os::File> file_ HF_GUARDED_BY(mutex_);
-  bool lent_ HF_GUARDED_BY(mutex_) = false;
+  bool lent_ HF_GUARDED_BY(mutex_) = false;       ///< by lend_but()
+  bool part_lent_ HF_GUARDED_BY(mutex_) = false;  ///< by lend()
   bool closed_ HF_GUARDED_BY(mutex_) = false;
   bool impossible_ HF_GUARDED_BY(mutex_) = false;  ///< this file system cannot set space aside
   std::atomic<std::uint64_t> bytes_{0};            ///< written under the mutex

@@ -6,6 +6,10 @@
 #include <limits>
 #include <thread>
 
+#include "engine/checkpoint.h"
+#include "engine/commit.h"
+#include "engine/database_state.h"
+#include "engine/disk_reserve.h"
 #include "holes/hole_fixture.h"
 
 namespace holdfast::testing {
@@ -341,6 +345,77 @@ TEST_F(FullDisk, H09_ErasingGoesOnBesideUpsertsThatAreRefused) {
   for (std::thread& thread : threads) thread.join();
   disk().on_call(nullptr);
   EXPECT_EQ(last - std::min<std::uint64_t>(last, 15), collection().snapshot().size());
+}
+
+/// A collection on a disk that is full, without its driver.
+class FullDiskInside : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    engine::EngineOptions options = small_store(disk_);
+    options.open.checkpoint_on_close = false;
+    options.open.log_segment_bytes = kSegment;
+    auto opened = engine::DatabaseState::open("/store", options);
+    ASSERT_TRUE(opened.ok());
+    database_ = std::move(opened).value();
+    auto made = database_->create("c", {.dimension = 4, .m = 6, .ef_construction = 32});
+    ASSERT_TRUE(made.ok());
+    state_ = std::move(made).value();
+    ASSERT_TRUE(upsert(0).ok());
+    std::uint64_t used = 0;
+    for (const auto& file : disk_.files()) used += file.cached_size;
+    disk_.set_capacity(used + 6 * kSegment);
+    while (points_ < 10'000 && upsert(points_).ok()) ++points_;
+    ASSERT_EQ(StatusCode::disk_full, upsert(points_).code());
+  }
+  Status upsert(std::uint64_t id) {
+    WriteBatch batch;
+    batch.upsert(id, std::vector<float>{static_cast<float>(id), 1, 2, 3});
+    return engine::write(*state_, batch, {}).status();
+  }
+  Status erase(std::uint64_t begin, std::uint64_t end) {
+    WriteBatch batch;
+    for (std::uint64_t id = begin; id < end; ++id) batch.erase(id);
+    return engine::write(*state_, batch, {}).status();
+  }
+
+  static constexpr std::uint64_t kSegment = 64 * 1024;
+  SimFileSystem disk_{9};
+  std::shared_ptr<engine::DatabaseState> database_;
+  std::shared_ptr<engine::CollectionState> state_;
+  std::uint64_t points_ = 1;
+};
+
+// Regression: the log thread made the reserve whole again with the room that had just been given to the next segment.
+// guard: storage/space_reserve.cc hold (V3: not while a part is lent)
+TEST_F(FullDiskInside, H09_TheReserveDoesNotComeBackBeforeItsRoomIsUsed) {
+  std::uint64_t turns = 0;
+  disk_.on_call([&](const CallInfo& call) {  // a turn of the log thread, at the worst moment
+    const bool given = state_->reserve.bytes() < state_->reserve.whole();
+    if (call.kind != CallKind::create || !call.path.ends_with("next.tmp") || !given) return;
+    EXPECT_FALSE(engine::restore_reserve(*state_));
+    EXPECT_FALSE(engine::restore_reserve(*state_, engine::IfShort::what_there_is));
+    ++turns;
+  });
+  for (std::uint64_t id = 0; id < 40 && turns == 0; ++id) {
+    const Status status = erase(id, id + 1);
+    EXPECT_TRUE(status.ok()) << status.to_string();
+  }
+  disk_.on_call(nullptr);
+  EXPECT_EQ(1u, turns);
+  disk_.set_capacity(0);
+  EXPECT_TRUE(engine::restore_reserve(*state_)) << "the loan goes on";
+  EXPECT_TRUE(database_->close().ok());
+}
+
+// guard: engine/disk_reserve.cc lend_segment
+TEST_F(FullDiskInside, H09_ABatchLargerThanASegmentLeavesTheReserveToOthers) {
+  const std::uint64_t before = state_->reserve.bytes();
+  EXPECT_EQ(StatusCode::disk_full, erase(100'000, 100'000 + kSegment).code());
+  EXPECT_EQ(before, state_->reserve.bytes());
+  for (std::uint64_t id = 0; id < 20; ++id) EXPECT_TRUE(erase(id, id + 1).ok()) << id;
+  const Status checkpointed = engine::checkpoint(*state_);
+  EXPECT_TRUE(checkpointed.ok()) << checkpointed.to_string();
+  EXPECT_TRUE(database_->close().ok());
 }
 
 TEST_F(FullDisk, H09_TheReserveIsHarmlessWhateverStandsInIt) {
