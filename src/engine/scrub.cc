@@ -65,10 +65,20 @@ Result<storage::LogTail> read_whole_log(CollectionState& state, std::uint64_t& b
 
 /// U2: writers append and checkpoints remove while it is read. Real damage stays where it is.
 void check_log(CollectionState& state, std::uint64_t& bytes) {
+  const auto is_unreadable = [](const auto& tail) { return tail.status().code() == StatusCode::io_error; };
   const auto first = read_whole_log(state, bytes);
-  if (!first.ok() || first->damage.empty()) return;
+  const bool sound = first.ok() && first->damage.empty() && first->notes.empty();
+  if (sound || (!first.ok() && !is_unreadable(first))) return;
   const auto second = read_whole_log(state, bytes);
-  if (!second.ok() || is_over(state)) return;
+  if (is_over(state)) return;
+  if (!first.ok()) {
+    if (is_unreadable(second)) state.damage.note_file(std::string(storage::kWalDirectory), 0, second.status());
+    return;
+  }
+  if (!second.ok()) return;
+  if (!first->notes.empty() && !second->notes.empty()) {
+    state.damage.note_file(std::string(storage::kLogHeadFile), 0, {StatusCode::data_damaged, second->notes.front()});
+  }
   for (const storage::LogDamage& damage : second->damage) {
     const bool again = std::any_of(first->damage.begin(), first->damage.end(), [&](const storage::LogDamage& before) {
       return before.segment == damage.segment && before.offset == damage.offset;
@@ -94,10 +104,9 @@ bool open_next(CollectionState& state, ScrubPass& pass, std::uint64_t& bytes) {
     bytes += storage::kExtentDataOffset;
     if (scan.ok()) {
       pass.scan.emplace(std::move(scan).value());
-    } else if (is_damage(scan.status()) || scan.status().code() == StatusCode::not_found) {
-      if (is_still_named(state, pass.current.number)) {
-        state.damage.note_extent(pass.current.number, 0, scan.status());
-      }
+    } else if (is_still_named(state, pass.current.number)) {
+      // A header, a table or a footer that cannot be read is as good as a wrong one.
+      state.damage.note_extent(pass.current.number, 0, scan.status());
     }
   }
   return pass.scan.has_value();

@@ -156,6 +156,54 @@ TEST(Scrub, AMissingExtentIsDamage) {
   EXPECT_NE(std::string::npos, engine::collect_stats(*state).damage.find(file_name(gone)));
 }
 
+// Of an extent whose header, page table or footer could not be read, a pass said nothing.
+TEST(Scrub, AnExtentWhoseHeaderCannotBeReadIsDamage) {
+  const auto disk = make_rot_store();
+  const auto state = open_state(*disk, "plane", small_options(*disk));
+  ASSERT_NE(nullptr, state);
+  std::string unreadable;
+  for (const std::string& path : rot_files(*disk)) {
+    if (path.find(state->directory) != std::string::npos && path.find("/ext/") != std::string::npos) unreadable = path;
+  }
+  disk->count_reads(true);
+  disk->on_call([&](const CallInfo& call) {
+    const bool header = call.kind == CallKind::read && call.path == unreadable && call.offset == 0;
+    if (header) disk->fail_at(call.index, StatusCode::io_error);
+  });
+  scrub_whole(*state);
+  disk->on_call(nullptr);
+  const CollectionStats stats = engine::collect_stats(*state);
+  EXPECT_EQ(1U, stats.damaged_pages);
+  EXPECT_NE(std::string::npos, stats.damage.find(file_name(unreadable))) << stats.damage;
+}
+
+TEST(Scrub, ARottenPointerToTheNewestSegmentIsDamage) {
+  const auto disk = make_rot_store();
+  const auto state = open_state(*disk, "plane", small_options(*disk));
+  ASSERT_NE(nullptr, state);
+  const std::string head = os::join(os::join(state->directory, storage::kWalDirectory), storage::kLogHeadFile);
+  HF_ASSERT_OK(disk->corrupt(head, disk->read_whole(head)->size() - 1, std::byte{4}));
+  scrub_whole(*state);
+  scrub_whole(*state);
+  const CollectionStats stats = engine::collect_stats(*state);
+  EXPECT_EQ(1U, stats.damaged_pages) << "found, and counted once";
+  EXPECT_NE(std::string::npos, stats.damage.find(head)) << stats.damage;
+}
+
+TEST(Scrub, ALogThatTheDiskCannotReadIsDamage) {
+  const auto disk = make_rot_store();
+  const auto state = open_state(*disk, "plane", small_options(*disk));
+  ASSERT_NE(nullptr, state);
+  disk->count_reads(true);
+  disk->on_call([&](const CallInfo& call) {
+    const bool log = storage::parse_name(file_name(call.path)).kind == storage::FileKind::segment;
+    if (call.kind == CallKind::read && log) disk->fail_at(call.index, StatusCode::io_error);
+  });
+  scrub_whole(*state);
+  disk->on_call(nullptr);
+  EXPECT_EQ(1U, engine::collect_stats(*state).damaged_pages);
+}
+
 TEST(Scrub, AStepReadsNoMoreThanItMayByAPage) {
   const auto disk = make_rot_store();
   const auto state = open_state(*disk, "plane", small_options(*disk));
