@@ -13,7 +13,8 @@ void DamageLog::note_extent(std::uint64_t number, std::uint64_t offset, const St
     if (first_.empty()) first_ = why.message();
     extents_.insert(number);
   } catch (const std::bad_alloc&) {
-    // Not remembered: whoever reads it finds it again.
+    // Which one it was is lost, and whoever verified the page will not say it again: no extent is trusted any more.
+    forgot_ = true;
   }
   count_.fetch_add(1, std::memory_order_relaxed);
 }
@@ -24,7 +25,7 @@ void DamageLog::note_file(const std::string& name, std::uint64_t offset, const S
     if (!places_.emplace(name, offset).second) return;
     if (first_.empty()) first_ = why.message();
   } catch (const std::bad_alloc&) {
-    // As above.
+    // Not remembered: whoever reads it finds it again.
   }
   count_.fetch_add(1, std::memory_order_relaxed);
 }
@@ -36,7 +37,7 @@ std::string DamageLog::first() const {
 
 bool DamageLog::holds(std::uint64_t extent) const {
   MutexLock lock(mutex_);
-  return extents_.contains(extent);
+  return forgot_ || extents_.contains(extent);
 }
 
 }  // namespace holdfast::engine

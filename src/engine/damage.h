@@ -27,13 +27,14 @@ class DamageLog {
   [[nodiscard]] std::uint64_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
   /// The first of them, in words. Empty if there is none.
   [[nodiscard]] std::string first() const HF_EXCLUDES(mutex_);
-  /// Whether anything of the extent was found damaged.
+  /// Whether anything of the extent was found damaged, or may have been: for want of memory it was not noted of which.
   [[nodiscard]] bool holds(std::uint64_t extent) const HF_EXCLUDES(mutex_);
 
  private:
   mutable Mutex mutex_;
   std::set<std::pair<std::string, std::uint64_t>> places_ HF_GUARDED_BY(mutex_);  ///< file and offset
   std::set<std::uint64_t> extents_ HF_GUARDED_BY(mutex_);
+  bool forgot_ HF_GUARDED_BY(mutex_) = false;  ///< an extent that should be in extents_ is not
   std::string first_ HF_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> count_{0};
 };
