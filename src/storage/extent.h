@@ -88,19 +88,23 @@ class Extent {
   /// object: what was found damaged stays so. Thread-safe, also beside a write into pages that were verified.
   /// data_damaged names file and offset; also of a page that cannot be read, before anybody touches its mapping.
   Status verify(std::uint64_t offset, std::uint64_t length) const;
-  Status verify_all() const { return verify(0, info_.data_bytes); }
+  /// All pages. One that cannot be read is an error as it came (io_error), and may be asked for again.
+  Status verify_all() const;
   /// Whether verify() found every page sound.
   [[nodiscard]] bool all_verified() const noexcept;
   /// Somebody read the page from the file and found it damaged: verify() fails from now on, whatever it found before.
   void condemn(std::uint64_t page) const;
-  /// One page, always read again (for scrubbing). Not for writable mappings.
+  /// One page, always read again (for scrubbing). Unreadable is damaged. Not for writable mappings.
   Status verify_page(std::uint64_t page) const;
 
   ~Extent();
 
  private:
   class Impl;
+  enum class Unreadable : std::uint8_t { is_damage, is_error };
   Extent() = default;
+  Status verify_range(std::uint64_t offset, std::uint64_t length, Unreadable unreadable) const;
+  Status check_page(std::uint64_t page) const;
   ByteSpan data_;
   std::span<std::byte> writable_;
   ExtentInfo info_;

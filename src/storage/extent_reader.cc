@@ -76,10 +76,12 @@ Status page_damage(const std::string& path, const ExtentInfo& info, std::uint64_
                      ", slots from " + std::to_string(info.first_slot) + ")");
 }
 
-Status page_unreadable(const std::string& path, std::uint64_t page, const std::string& why) {
-  return damaged(path, kExtentDataOffset + page * kExtentPageBytes,
-                 "page " + std::to_string(page) + " of the extent cannot be read: " + why);
+std::string page_unreadable(const std::string& path, std::uint64_t page, std::string_view why) {
+  return path + " at " + std::to_string(kExtentDataOffset + page * kExtentPageBytes) + ": page " +
+         std::to_string(page) + " of the extent cannot be read: " + std::string(why);
 }
+
+Status as_damage(const Status& unreadable) { return {StatusCode::data_damaged, std::string(unreadable.message())}; }
 
 Status check_data(const std::string& path, const ExtentHeader& header, const ExtentInfo& info, std::uint64_t page,
                   ByteSpan data, const std::byte* table) {
@@ -193,6 +195,12 @@ bool Extent::all_verified() const noexcept {
 }
 
 Status Extent::verify(std::uint64_t offset, std::uint64_t length) const {
+  return verify_range(offset, length, Unreadable::is_damage);
+}
+
+Status Extent::verify_all() const { return verify_range(0, info_.data_bytes, Unreadable::is_error); }
+
+Status Extent::verify_range(std::uint64_t offset, std::uint64_t length, Unreadable unreadable) const {
   if (offset > info_.data_bytes || length > info_.data_bytes - offset) {
     return {StatusCode::invalid_argument, impl_->path + ": no such range in the extent's data"};
   }
@@ -206,11 +214,15 @@ Status Extent::verify(std::uint64_t offset, std::uint64_t length) const {
       MutexLock lock(impl_->checking);
       if (Impl::test(impl_->verified, page)) continue;  // somebody else did it meanwhile
       first = !Impl::test(impl_->bad, page);
-      status = first ? verify_page(page) : page_damage(impl_->path, info_, page);
+      status = first ? check_page(page) : page_damage(impl_->path, info_, page);
       if (status.ok()) {
         Impl::set(impl_->verified, page);
         impl_->good.fetch_add(1, std::memory_order_release);  // partner: all_verified()
         continue;
+      }
+      if (status.code() != StatusCode::data_damaged) {
+        if (unreadable == Unreadable::is_error) return status;
+        status = as_damage(status);
       }
       Impl::set(impl_->bad, page);
     }
@@ -235,14 +247,22 @@ void Extent::condemn(std::uint64_t page) const {
 
 Status Extent::verify_page(std::uint64_t page) const {
   if (page >= pages()) return {StatusCode::invalid_argument, impl_->path + ": no such page"};
+  Status status = check_page(page);
+  return status.ok() || status.code() == StatusCode::data_damaged ? std::move(status) : as_damage(status);
+}
+
+/// data_damaged, or the error of the reading.
+Status Extent::check_page(std::uint64_t page) const {
   const std::uint64_t length = bytes_of_page(info_, page);
   ByteSpan data = data_.subspan(page * kExtentPageBytes, length);
   const std::unique_ptr<std::byte[]> buffer(new (std::nothrow) std::byte[length]);
   if (const auto file = buffer ? impl_->reopen() : nullptr) {
     const std::span<std::byte> out(buffer.get(), length);
     const auto got = file->read_at(kExtentDataOffset + page * kExtentPageBytes, out);
-    if (!got.ok()) return page_unreadable(impl_->path, page, std::string(got.status().message()));
-    if (*got != length) return page_unreadable(impl_->path, page, "the file ends before it does");
+    if (!got.ok()) return {got.status().code(), page_unreadable(impl_->path, page, got.status().message())};
+    if (*got != length) {
+      return {StatusCode::data_damaged, page_unreadable(impl_->path, page, "the file ends before it does")};
+    }
     data = out;
   }
   return check_data(impl_->path, impl_->header, info_, page, data, impl_->table.data());
