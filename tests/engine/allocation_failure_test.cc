@@ -11,6 +11,7 @@
 #include "crash/explorer.h"
 #include "engine/allocation_faults.h"
 #include "engine/backup.h"
+#include "engine/damage.h"
 #include "engine/store_fixture.h"
 #include "engine/verify.h"
 
@@ -372,6 +373,21 @@ TEST_F(AllocationFailures, of_backup_and_verify) {
       [&] { std::filesystem::remove_all(restored); });
   const Database db = Database::open_with(restored, options()).value();
   holds_all(db.collection("c").value());
+}
+
+// The next checkpoint named the extent again: who verified its page says so once only.
+TEST(DamageLogWithoutMemory, ADamagedExtentThatCouldNotBeNotedIsNotNamedAgain) {
+  const Status why(StatusCode::data_damaged, "a message that is longer than any string holds without an allocation");
+  for (std::uint64_t n = 0; n < 20; ++n) {
+    engine::DamageLog log;
+    EXPECT_FALSE(log.holds(7));
+    const bool failed = with_failure(n, [&] { log.note_extent(7, 4096, why); });
+    EXPECT_TRUE(log.holds(7)) << "allocation " << n;
+    EXPECT_EQ(1U, log.count()) << "allocation " << n;
+    if (!failed) return;
+    EXPECT_TRUE(log.holds(8)) << "it may have been any";
+  }
+  ADD_FAILURE() << "noting does not end";
 }
 
 }  // namespace
