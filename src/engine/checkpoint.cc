@@ -32,6 +32,7 @@
 #include "engine/commit.h"
 #include "engine/disk_reserve.h"
 #include "engine/image.h"
+#include "engine/scrub.h"
 #include "storage/file_names.h"
 #include "storage/wal_reader.h"
 
@@ -92,6 +93,10 @@ class ImageWriter {
     const bool emptied = HF_PLANTED(emptied_collection_is_skipped) && view_.live == 0;
     const bool stamped = slots.changed_lsn(chunk) > last_.manifest.lsn && !emptied;
     kept_.clear();
+    if (assigned) {
+      HF_TRY(check_source(ExtentKind::vectors, begin));
+      HF_TRY(check_source(ExtentKind::payloads, begin));
+    }
     HF_TRY(put_extent(ExtentKind::ids, begin, end, assigned, [&](storage::ExtentWriter& writer) -> Status {
       slots.encode_ids(begin, end, kept(begin, end), buffer_);
       return writer.append(buffer_);
@@ -124,6 +129,7 @@ class ImageWriter {
     if (end <= begin) return {};
     const index::Graph& graph = state_.store.graph();
     const bool changed = graph.changed_epoch(chunk) > last_.epoch && !HF_PLANTED(lists_of_an_older_image_stay);
+    if (changed) HF_TRY(check_source(ExtentKind::level0, begin));
     HF_TRY(check_mapped_lists(begin));
     HF_TRY(put_extent(ExtentKind::level0, begin, end, changed, [&](storage::ExtentWriter& writer) -> Status {
       graph.encode_level0(chunk, end, view_.graph.epoch, buffer_);
@@ -155,6 +161,14 @@ class ImageWriter {
     if (found == known_.end() || changed || found->second->slot_count != end - begin) return nullptr;
     if (HF_PLANTED(every_extent_is_written_again)) return nullptr;
     return state_.damage.holds(found->second->number) ? nullptr : found->second;  // K4
+  }
+
+  /// Before rows, texts or lists are copied from a mapping, its file is read again: a page that was sound when it was
+  /// touched first may have rotted since, been dropped from the cache and read anew, and must not get a right checksum.
+  Status check_source(ExtentKind kind, Slot begin) const {
+    const auto found = known_.find({static_cast<std::uint8_t>(kind), begin});
+    if (found == known_.end() || !state_.mapped_extents.contains(found->second->number)) return {};
+    return check_extent_file(state_, *found->second);
   }
 
   /// Lists of level 0 are read where they are mapped. They were verified at open; if the file was found damaged since,
@@ -368,6 +382,18 @@ bool names_damage(const CollectionState& state, const CheckpointState& last) {
                      [&](const ExtentInfo& extent) { return state.damage.holds(extent.number); });
 }
 
+/// K4: the next image makes the older kept generation go. What only that one and the log can make good must be known
+/// before: the newest image's own extents are read back, also those that nobody has looked at since they were written.
+Status check_newest(CollectionState& state, const CheckpointState& last) {
+  if (last.generations.size() < 2) return {};
+  std::set<std::uint64_t> shared;
+  for (const ExtentInfo& extent : last.previous_extents) shared.insert(extent.number);
+  for (const ExtentInfo& extent : last.manifest.extents) {
+    if (!shared.contains(extent.number)) HF_TRY(check_extent_file(state, extent));
+  }
+  return {};
+}
+
 Status checkpoint_locked(CollectionState& state, IfUnchanged if_unchanged) HF_REQUIRES(state.checkpoint_mutex) {
   CheckpointState& last = state.checkpoint;
   Instant instant;
@@ -379,6 +405,8 @@ Status checkpoint_locked(CollectionState& state, IfUnchanged if_unchanged) HF_RE
     if (!heal && (if_unchanged == IfUnchanged::nothing || (!log_too && !older_keeps_files(last)))) return {};
     if (!heal) HF_TRY(read_back(state, last));
   }
+
+  HF_TRY(check_newest(state, last));
 
   storage::Manifest next;
   next.generation = last.next_generation;

@@ -112,24 +112,46 @@ bool open_next(CollectionState& state, ScrubPass& pass, std::uint64_t& bytes) {
   return pass.scan.has_value();
 }
 
+void condemn_page(CollectionState& state, const ExtentInfo& info, std::uint64_t page, const Status& why) {
+  state.damage.note_extent(info.number, storage::kExtentDataOffset + page * storage::kExtentPageBytes, why);
+  const auto mapped = state.mapped_extents.find(info.number);
+  if (mapped == state.mapped_extents.end()) return;
+  mapped->second->condemn(page);  // U3
+  if (info.kind == static_cast<std::uint8_t>(ExtentKind::vectors)) {
+    state.store.vectors().distrust(info.first_slot >> kChunkBits);
+  }
+}
+
 void check_next_page(CollectionState& state, ScrubPass& pass, std::uint64_t& bytes) {
   const Status status = pass.scan->check_page(pass.page);
   bytes += pass.scan->page_bytes(pass.page);
   // A sector that cannot be read is as good as a wrong one, and of a mapping it would be a signal.
   if (is_damage(status) || status.code() == StatusCode::io_error) {
-    const std::uint64_t offset = storage::kExtentDataOffset + pass.page * storage::kExtentPageBytes;
-    state.damage.note_extent(pass.current.number, offset, status);
-    if (const auto mapped = state.mapped_extents.find(pass.current.number); mapped != state.mapped_extents.end()) {
-      mapped->second->condemn(pass.page);  // U3
-      if (pass.current.kind == static_cast<std::uint8_t>(ExtentKind::vectors)) {
-        state.store.vectors().distrust(pass.current.first_slot >> kChunkBits);
-      }
-    }
+    condemn_page(state, pass.current, pass.page, status);
   }
   if (++pass.page >= pass.scan->pages()) pass.scan.reset();
 }
 
 }  // namespace
+
+Status check_extent_file(CollectionState& state, const ExtentInfo& info) {
+  auto scan =
+      storage::ExtentScan::open(state.fs, os::join(state.directory, storage::kExtentDirectory), state.uuid, info);
+  if (!scan.ok()) {
+    if (!is_damage(scan.status()) && scan.status().code() != StatusCode::not_found) return scan.status();
+    state.damage.note_extent(info.number, 0, scan.status());
+    return {};
+  }
+  for (std::uint64_t page = 0; page < scan->pages(); ++page) {
+    const Status status = scan->check_page(page);
+    if (is_damage(status)) {
+      condemn_page(state, info, page, status);
+    } else if (!status.ok()) {
+      return status;
+    }
+  }
+  return {};
+}
 
 ScrubStep scrub_step(CollectionState& state, std::uint64_t budget) {
   MutexLock lock(state.scrub_mutex);

@@ -46,4 +46,8 @@ struct ScrubStep {
 /// to CollectionState::damage. Throws bad_alloc.
 ScrubStep scrub_step(CollectionState& state, std::uint64_t budget);
 
+/// Reads an extent from its file, whole. Damage goes to CollectionState::damage, and is not believed from then on (U3).
+/// Errors: io_error. Any thread; REQUIRES that a manifest names it as long as this runs.
+Status check_extent_file(CollectionState& state, const storage::ExtentInfo& info);
+
 }  // namespace holdfast::engine

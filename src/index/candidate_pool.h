@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "index/read_check.h"
 
 namespace holdfast::index {
 
@@ -104,14 +105,18 @@ class VisitedSet {
   void reset(Slot limit) {
     for (const std::uint32_t word : touched_) words_[word] = 0;
     touched_.clear();
+    limit_ = limit;
     const std::size_t words = (std::size_t{limit} + 63) / 64;
     if (words_.size() < words) {
       touched_.reserve(words);  // each word is listed once: insert() never allocates
       words_.resize(words);
     }
   }
-  /// True if the slot was not in the set.
+  /// True if the slot was not in the set. A slot beyond the limit comes from a list that rotted after it was checked at
+  /// open: false, and the thread's ReadCheck is told.
   [[nodiscard]] bool insert(Slot slot) noexcept {
+    if (slot >= limit_) [[unlikely]]
+      return refuse_unknown_row(slot);
     std::uint64_t& word = words_[slot / 64];
     const std::uint64_t bit = std::uint64_t{1} << (slot % 64);
     if ((word & bit) != 0) return false;
@@ -125,6 +130,7 @@ class VisitedSet {
  private:
   std::vector<std::uint64_t> words_;
   std::vector<std::uint32_t> touched_;
+  Slot limit_ = 0;
 };
 
 }  // namespace holdfast::index

@@ -10,6 +10,7 @@
 // Threading: as graph.h says. Readers call the const functions of the first half only.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -66,7 +67,8 @@ class GraphStore {
       }
       if (row < chunk->mapped_rows) {
         const Slot* const mapped = chunk->mapped + std::size_t{row} * row_numbers_;
-        if (mapped[0] != kNoNode) return {mapped + 1, mapped[0]};
+        // A list that rots after it was checked at open leads nowhere beyond its row.
+        if (mapped[0] != kNoNode) return {mapped + 1, std::min<std::size_t>(mapped[0], row_numbers_ - 1)};
       }
     }
     is_node = false;

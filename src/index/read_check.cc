@@ -1,5 +1,8 @@
 #include "index/read_check.h"
 
+#include <new>
+#include <string>
+
 namespace holdfast::index {
 namespace {
 
@@ -18,6 +21,18 @@ Status ReadCheck::status() const {
 
 void ReadCheck::note(Found found) noexcept {
   if (innermost != nullptr && innermost->found_.nothing()) innermost->found_ = std::move(found);
+}
+
+bool refuse_unknown_row(Slot slot) noexcept {
+  try {
+    ReadCheck::note({{StatusCode::data_damaged, "a list of the graph names row " + std::to_string(slot) +
+                                                    ", which does not exist: the list was damaged after it was checked "
+                                                    "at open. Reopen the store, or see 'holdfast verify'"},
+                     false});
+  } catch (const std::bad_alloc&) {
+    ReadCheck::note({{}, true});
+  }
+  return false;
 }
 
 }  // namespace holdfast::index

@@ -17,6 +17,7 @@
 
 #include <utility>
 
+#include "base/ids.h"
 #include "holdfast/status.h"
 
 namespace holdfast::index {
@@ -47,5 +48,8 @@ class ReadCheck {
   ReadCheck* const outer_;
   Found found_;
 };
+
+/// A list of the graph names a row that does not exist: tells the thread's ReadCheck. Returns false.
+bool refuse_unknown_row(Slot slot) noexcept;
 
 }  // namespace holdfast::index

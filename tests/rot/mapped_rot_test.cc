@@ -318,6 +318,39 @@ TEST_F(MappedRot, AVacuumThatMetDamageIsFollowedByOneThatHeals) {
   }
 }
 
+/// What was found damaged is forgotten at reopen; the next checkpoint looks again before the only sound copy goes.
+TEST_F(MappedRot, TheSoundOlderCopyOutlivesAReopen) {
+  open();
+  HF_ASSERT_OK(big().erase(id_on(9)));
+  HF_ASSERT_OK(big().vacuum());
+  HF_ASSERT_OK(big().upsert(60'000, vector_of(60'000, kWide)));
+  HF_ASSERT_OK(big().wait_until_indexed());
+  HF_ASSERT_OK(big().checkpoint());  // writes the chunk again
+  std::string newest;
+  for (const auto& file : disk_->files()) {
+    if (file.path.find("/ext/") == std::string::npos || file.cached_size < kPoints * 64) continue;
+    if (static_cast<int>((*disk_->read_whole(file.path))[64]) == 3) newest = std::max(newest, file.path);
+  }
+  collection_.reset();
+  database_.reset();
+  const std::string older = std::exchange(vectors_, newest);
+  ASSERT_NE(older, newest);
+  flip();
+  open();  // nobody has touched the page
+  HF_ASSERT_OK(big().upsert(62'000, vector_of(62'000, kWide)));
+  EXPECT_TRUE(names_page(big().checkpoint()));
+  EXPECT_TRUE(disk_->read_whole(older).ok()) << "the sound older copy is gone";
+  collection_.reset();
+  database_.reset();
+  auto everything = options(*disk_);
+  everything.open.verify_on_open = VerifyOnOpen::everything;
+  auto db = Database::open_with("/store", everything);
+  HF_ASSERT_OK(db);
+  ASSERT_TRUE(db->quarantined().empty()) << db->quarantined().front().status.to_string();
+  EXPECT_TRUE(db->collection("big")->recovery_report().fell_back);
+  EXPECT_EQ(db->collection("big")->get(62'000)->vector, vector_of(62'000, kWide));
+}
+
 /// Bits drawn from every page of the mapped extent: each answer is the sound one, or names the page.
 TEST_F(MappedRot, AFlippedBitOnAnyPageIsNamedOrNotTouched) {
   open();
