@@ -29,14 +29,15 @@ demo: deps-demo ## ingest real data, kill the process again and again, lose noth
 	scripts/demo
 
 .PHONY: test
-test: deps-test test-release format-check build-clang test-asan-ubsan test-tsan lab-ci ## everything: all suites under release, ASan+UBSan, TSan; both compilers; the crash laboratory
+test: deps-test test-release format-check build-clang test-asan-ubsan test-tsan ## everything: all suites under release, ASan+UBSan, TSan; both compilers
 	@for preset in release asan-ubsan tsan; do printf '\n== %s\n' $$preset; \
 	  sed -n '/% tests passed/p; /^Total Test time/p' build/$$preset/ctest.log; done
 
 .PHONY: crash-lab lab-ci
+# lab-ci joins `make test` once its time on two cores is known.
 crash-lab: deps-test ## the crash laboratory with the figures of a release; ROWS="states kills" for some rows
 	scripts/crash-lab --release $(ROWS)
-lab-ci:
+lab-ci: deps-test ## the crash laboratory with smaller figures, about half an hour
 	scripts/crash-lab --ci $(ROWS)
 
 .PHONY: test-fast
