@@ -67,10 +67,11 @@ struct VacuumPass {
   Slot end = 0;   ///< rows that existed at the start; later ones never linked to one
 };
 
-/// How the last step of a kind ended, and at which lsn it looked. ok: it worked.
+/// How the last step of a kind ended, and at which lsn and epoch it looked. ok: it worked.
 struct StepOutcome {
   Status status;
   Lsn lsn = 0;
+  GraphEpoch epoch = 0;
 };
 
 /// What the graph mutator knows between its steps.

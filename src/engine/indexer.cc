@@ -137,6 +137,7 @@ void measure_pace(CollectionState& state, std::uint64_t rows, bool more) HF_REQU
 struct Attempt {
   Job job = Job::none;  ///< none: it published what was made before, or found nothing to do
   Lsn lsn = 0;
+  GraphEpoch epoch = 0;
 };
 
 /// What later steps go by.
@@ -160,7 +161,7 @@ Result<bool> step(CollectionState& state, Job forced, Attempt& attempt) HF_EXCLU
   }
   const Pin view(state.store.pins());
   const Job job = forced == Job::none ? next_job(state, *view) : forced;
-  attempt = {job, view->lsn};
+  attempt = {job, view->lsn, view->graph.epoch};
   if (job == Job::none) {
     measure_pace(state, 0, false);
     return false;
@@ -182,15 +183,20 @@ Result<bool> step(CollectionState& state, Job forced, Attempt& attempt) HF_EXCLU
 void remember_outcome(CollectionState& state, const Attempt& attempt, const Status& status) {
   {
     MutexLock lock(state.indexed_mutex);
-    if (attempt.job == Job::index || attempt.job == Job::none) state.last_index = {status, attempt.lsn};
-    if (attempt.job == Job::vacuum || attempt.job == Job::none) state.last_vacuum = {status, attempt.lsn};
+    if (attempt.job == Job::index || attempt.job == Job::none) state.last_index = {status, attempt.lsn, attempt.epoch};
+    if (attempt.job == Job::vacuum || attempt.job == Job::none)
+      state.last_vacuum = {status, attempt.lsn, attempt.epoch};
   }
   state.indexed.notify_all();
 }
 
 Result<bool> guarded_step(CollectionState& state, Job forced = Job::none) {
   Result<bool> outcome = false;
-  Attempt attempt{Job::none, Pin(state.store.pins())->lsn};
+  Attempt attempt;
+  {
+    const Pin view(state.store.pins());
+    attempt = {Job::none, view->lsn, view->graph.epoch};
+  }
   try {
     outcome = step(state, forced, attempt);
   } catch (const std::bad_alloc&) {
@@ -247,14 +253,14 @@ Result<bool> index_step(CollectionState& state) { return guarded_step(state); }
 namespace {
 
 /// Lets the background work until `reached()`, or until a step of this kind fails that saw all that is there at `since`
-/// (an older error may have been cured).
+/// and the graph of `epoch` (an older error may have been cured).
 template <class Reached>
-Status wait_for_mutator(CollectionState& state, Job job, Lsn since, Reached reached) {
+Status wait_for_mutator(CollectionState& state, Job job, Lsn since, GraphEpoch epoch, Reached reached) {
   state.signals->index.ring();
   MutexLock lock(state.indexed_mutex);
   while (!reached()) {
     const StepOutcome& last = job == Job::vacuum ? state.last_vacuum : state.last_index;
-    if (!last.status.ok() && last.lsn >= since) return last.status;
+    if (!last.status.ok() && last.lsn >= since && last.epoch >= epoch) return last.status;
     if (state.signals->stop.load(std::memory_order_acquire)) {  // pairs with Database::close
       return {StatusCode::closed, "the database was closed before the graph was ready"};
     }
@@ -269,13 +275,10 @@ Status wait_for_mutator(CollectionState& state, Job job, Lsn since, Reached reac
 }  // namespace
 
 Status wait_until_indexed(CollectionState& state) {
-  const auto [goal, since] = [&] {
-    const Pin view(state.store.pins());
-    return std::pair(view->growing_end, view->lsn);
-  }();
-  const auto reached = [&state, end = goal] { return Pin(state.store.pins())->growing_begin >= end; };
+  const View now = *Pin(state.store.pins());
+  const auto reached = [&state, end = now.growing_end] { return Pin(state.store.pins())->growing_begin >= end; };
   if (state.options.background) {
-    HF_TRY(wait_for_mutator(state, Job::index, since, reached));
+    HF_TRY(wait_for_mutator(state, Job::index, now.lsn, now.graph.epoch, reached));
     return connect_now(state);
   }
   while (!reached()) {
@@ -295,7 +298,7 @@ Status vacuum(CollectionState& state) {
     Lsn wanted = state.vacuum_wanted.load(std::memory_order_relaxed);
     while (wanted < goal && !state.vacuum_wanted.compare_exchange_weak(wanted, goal, std::memory_order_relaxed)) {
     }
-    HF_TRY(wait_for_mutator(state, Job::vacuum, goal, reached));
+    HF_TRY(wait_for_mutator(state, Job::vacuum, goal, 0, reached));
     recycle_rows(state);  // the caller may go on with a batch that wants them all
     return connect_now(state);
   }

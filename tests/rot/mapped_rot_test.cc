@@ -263,7 +263,7 @@ TEST_F(MappedRot, ADamagedPageDoesNotHoldWritersBack) {
     HF_ASSERT_OK(engine::write(state, points_near_damage(first, 4'000), bulk));
   }
   EXPECT_TRUE(names_page(engine::wait_until_indexed(state)));
-  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
+  EXPECT_TRUE(state.index_pace.damaged.load());
   for (std::uint64_t first = 200'000; first < 200'500; first += 100) {
     HF_ASSERT_OK(engine::write(state, points_near_damage(first, 100), {}));
   }
