@@ -17,9 +17,10 @@
 
 namespace holdfast::simd {
 
-/// The table that this process uses: the best one that the machine supports, or the one named by the environment
-/// variable HOLDFAST_KERNELS. Decided at the first call. If the variable names an unknown or unsupported table the
-/// best one is used and `kernels_error()` says so (Database::open reports it).
+/// The table that this process uses: the best one that the machine supports, up to the instruction set named by the
+/// environment variable HOLDFAST_KERNELS ("scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "neondot",
+/// "auto"). Decided at the first call, for every family of kernels. If the variable names one that is unknown or
+/// unsupported the best tables are used and `kernels_error()` says so (Database::open reports it).
 [[nodiscard]] const Kernels& kernels() noexcept;
 [[nodiscard]] Status kernels_error();
 

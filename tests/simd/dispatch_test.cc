@@ -3,39 +3,50 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
 namespace holdfast::simd {
 namespace {
 
-constexpr Kernels kWorst = {"scalar", nullptr, nullptr, nullptr, nullptr};
-constexpr Kernels kBest = {"avx2", nullptr, nullptr, nullptr, nullptr};
-constexpr const Kernels* kTwo[] = {&kWorst, &kBest};
+constexpr std::string_view kTwo[] = {"scalar", "avx2"};
 
-TEST(ChooseKernels, TakesTheBestWithoutAName) {
+TEST(ChooseTier, TakesTheBestWithoutAName) {
   for (const std::string_view name : {"", "auto"}) {
-    const Choice choice = choose_kernels(name, kTwo);
-    EXPECT_EQ(choice.table, &kBest);
+    const Choice choice = choose_tier(name, kTwo);
+    EXPECT_EQ(choice.tier, "avx2");
     EXPECT_EQ(choice.forced, ForcedName::honoured);
   }
 }
 
-TEST(ChooseKernels, HonoursAName) {
-  EXPECT_EQ(choose_kernels("scalar", kTwo).table, &kWorst);
-  EXPECT_EQ(choose_kernels("scalar", kTwo).forced, ForcedName::honoured);
-  EXPECT_EQ(choose_kernels("avx2", kTwo).table, &kBest);
+TEST(ChooseTier, HonoursAName) {
+  EXPECT_EQ(choose_tier("scalar", kTwo).tier, "scalar");
+  EXPECT_EQ(choose_tier("scalar", kTwo).forced, ForcedName::honoured);
+  EXPECT_EQ(choose_tier("avx2", kTwo).tier, "avx2");
 }
 
-TEST(ChooseKernels, TellsUnsupportedFromUnknown) {
-  for (const std::string_view name : {"avx512", "neon"}) {
-    EXPECT_EQ(choose_kernels(name, kTwo).table, &kBest);
-    EXPECT_EQ(choose_kernels(name, kTwo).forced, ForcedName::unsupported);
+TEST(ChooseTier, TellsUnsupportedFromUnknown) {
+  for (const std::string_view name : {"avxvnni", "avx512", "avx512vnni", "neon", "neondot"}) {
+    EXPECT_EQ(choose_tier(name, kTwo).tier, "avx2");
+    EXPECT_EQ(choose_tier(name, kTwo).forced, ForcedName::unsupported);
   }
   for (const std::string_view name : {"AVX2", "avx", "avx2 ", "sse", "0"}) {
-    EXPECT_EQ(choose_kernels(name, kTwo).table, &kBest);
-    EXPECT_EQ(choose_kernels(name, kTwo).forced, ForcedName::unknown) << name;
+    EXPECT_EQ(choose_tier(name, kTwo).tier, "avx2");
+    EXPECT_EQ(choose_tier(name, kTwo).forced, ForcedName::unknown) << name;
   }
+}
+
+TEST(BestUpTo, TakesTheNextLowerTableWhereThereIsNone) {
+  constexpr Kernels kWorst = {"scalar", nullptr, nullptr, nullptr, nullptr};
+  constexpr Kernels kMiddle = {"avx2", nullptr, nullptr, nullptr, nullptr};
+  constexpr Kernels kBest = {"avx512", nullptr, nullptr, nullptr, nullptr};
+  const Kernels* const three[] = {&kWorst, &kMiddle, &kBest};
+  EXPECT_STREQ(best_up_to<Kernels>("scalar", three).name, "scalar");
+  EXPECT_STREQ(best_up_to<Kernels>("avx2", three).name, "avx2");
+  EXPECT_STREQ(best_up_to<Kernels>("avxvnni", three).name, "avx2");
+  EXPECT_STREQ(best_up_to<Kernels>("avx512", three).name, "avx512");
+  EXPECT_STREQ(best_up_to<Kernels>("avx512vnni", three).name, "avx512");
 }
 
 TEST(AvailableKernels, ScalarFirstAndComplete) {
@@ -53,6 +64,35 @@ TEST(AvailableKernels, ScalarFirstAndComplete) {
 #endif
 }
 
+TEST(AvailableCodeKernels, ScalarFirstAndComplete) {
+  const auto tables = available_code_kernels();
+  ASSERT_FALSE(tables.empty());
+  EXPECT_STREQ(tables[0]->name, "scalar");
+  for (const CodeKernels* table : tables) {
+    EXPECT_NE(table->dot_u8, nullptr) << table->name;
+    EXPECT_NE(table->dot_u4, nullptr) << table->name;
+    EXPECT_NE(table->dot_bits, nullptr) << table->name;
+  }
+#if defined(__aarch64__)
+  EXPECT_GE(tables.size(), 2u);
+#endif
+}
+
+TEST(AvailableTiers, AreTheNamesOfTheTablesInOrder) {
+  const auto tiers = available_tiers();
+  ASSERT_FALSE(tiers.empty());
+  EXPECT_EQ(tiers.front(), "scalar");
+  for (std::size_t i = 1; i < tiers.size(); ++i) EXPECT_LT(rank_of(tiers[i - 1]), rank_of(tiers[i]));
+  for (const Kernels* table : available_kernels()) EXPECT_EQ(std::ranges::count(tiers, table->name), 1);
+  for (const CodeKernels* table : available_code_kernels()) EXPECT_EQ(std::ranges::count(tiers, table->name), 1);
+}
+
+/// The tables of the process are the best of each family up to `tier`.
+bool uses(std::string_view tier) {
+  return &kernels() == &best_up_to(tier, available_kernels()) &&
+         &code_kernels() == &best_up_to(tier, available_code_kernels());
+}
+
 /// Exits with 0 if the process, started with this value, uses `expected` and reports an error that holds `error`.
 [[noreturn]] void check_environment(const char* value, std::string_view expected, std::string_view error) {
   if (value == nullptr) {
@@ -60,13 +100,13 @@ TEST(AvailableKernels, ScalarFirstAndComplete) {
   } else {
     setenv("HOLDFAST_KERNELS", value, 1);
   }
-  if (kernels().name != expected) std::exit(1);
+  if (!uses(expected)) std::exit(1);
   const Status status = kernels_error();
   if (status.ok() != error.empty()) std::exit(2);
   if (status.message().find(error) == std::string_view::npos) std::exit(3);
   if (!status.ok() && status.code() != StatusCode::invalid_argument) std::exit(4);
   setenv("HOLDFAST_KERNELS", "something else", 1);  // decided once: this changes nothing
-  if (kernels().name != expected || kernels_error().to_string() != status.to_string()) std::exit(5);
+  if (!uses(expected) || kernels_error().to_string() != status.to_string()) std::exit(5);
   std::exit(0);
 }
 
@@ -75,7 +115,7 @@ TEST(AvailableKernels, ScalarFirstAndComplete) {
 class KernelsEnvironment : public ::testing::Test {
  protected:
   KernelsEnvironment() { ::testing::GTEST_FLAG(death_test_style) = "threadsafe"; }
-  static std::string_view best() { return available_kernels().back()->name; }
+  static std::string_view best() { return available_tiers().back(); }
 };
 
 TEST_F(KernelsEnvironment, UnsetEmptyOrAuto) {
@@ -85,8 +125,8 @@ TEST_F(KernelsEnvironment, UnsetEmptyOrAuto) {
 }
 
 TEST_F(KernelsEnvironment, EveryAvailableName) {
-  for (const Kernels* table : available_kernels()) {
-    EXPECT_EXIT(check_environment(table->name, table->name, ""), ::testing::ExitedWithCode(0), "") << table->name;
+  for (const std::string_view tier : available_tiers()) {
+    EXPECT_EXIT(check_environment(tier.data(), tier, ""), ::testing::ExitedWithCode(0), "") << tier;
   }
 }
 

@@ -2,54 +2,17 @@
 // behind the vectors (works in every build), heap blocks of the exact size (for AddressSanitizer), and neighbors whose
 // value would show.
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include <cstring>
 #include <memory>
 #include <string>
 
+#include "simd/guarded_room.h"
 #include "simd/kernel_cases.h"
 
 namespace holdfast::simd::testing {
 namespace {
 
 constexpr std::uint64_t kSeed = 7;
-
-/// Readable memory between two pages that are not.
-class GuardedRoom {
- public:
-  explicit GuardedRoom(std::size_t floats) {
-    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    size_ = (floats * sizeof(float) + page - 1) / page * page;
-    mapped_ = size_ + 2 * page;
-    void* memory = mmap(nullptr, mapped_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return;
-    base_ = static_cast<char*>(memory);
-    room_ = base_ + page;
-    usable_ = mprotect(room_, size_, PROT_READ | PROT_WRITE) == 0;
-  }
-  ~GuardedRoom() {
-    if (base_ != nullptr) munmap(base_, mapped_);
-  }
-  GuardedRoom(const GuardedRoom&) = delete;
-  GuardedRoom& operator=(const GuardedRoom&) = delete;
-
-  [[nodiscard]] bool usable() const { return usable_; }
-  /// Copies `vector` so that it begins right behind the guard before, or ends right at the guard behind.
-  const float* put(std::span<const float> vector, bool at_end) {
-    char* to = at_end ? room_ + size_ - vector.size_bytes() : room_;
-    if (!vector.empty()) std::memcpy(to, vector.data(), vector.size_bytes());
-    return reinterpret_cast<const float*>(to);
-  }
-
- private:
-  std::size_t size_ = 0;
-  std::size_t mapped_ = 0;
-  char* base_ = nullptr;
-  char* room_ = nullptr;
-  bool usable_ = false;
-};
 
 class KernelBoundsTest : public ::testing::TestWithParam<const Kernels*> {
  protected:
@@ -62,8 +25,9 @@ INSTANTIATE_TEST_SUITE_P(Tables, KernelBoundsTest,
                          ::testing::ValuesIn(available_kernels().begin(), available_kernels().end()), table_name);
 
 TEST_P(KernelBoundsTest, ReadsNothingBeyondGuardPages) {
-  GuardedRoom rooms[5] = {GuardedRoom(1280), GuardedRoom(1280), GuardedRoom(1280), GuardedRoom(1280),
-                          GuardedRoom(1280)};
+  constexpr std::size_t kBytes = 1280 * sizeof(float);
+  GuardedRoom rooms[5] = {GuardedRoom(kBytes), GuardedRoom(kBytes), GuardedRoom(kBytes), GuardedRoom(kBytes),
+                          GuardedRoom(kBytes)};
   for (const auto& room : rooms) ASSERT_TRUE(room.usable());
   for (const std::size_t dim : dimensions()) {
     SeededRandom random(kSeed + dim);
@@ -74,7 +38,7 @@ TEST_P(KernelBoundsTest, ReadsNothingBeyondGuardPages) {
     }
     for (const bool at_end : {false, true}) {
       const float* placed[5];
-      for (std::size_t i = 0; i < 5; ++i) placed[i] = rooms[i].put(vectors[i], at_end);
+      for (std::size_t i = 0; i < 5; ++i) placed[i] = rooms[i].put<float>(vectors[i], at_end);
       float l2[4];
       float dot[4];
       table_.l2_x4(placed[4], placed, dim, l2);
