@@ -5,20 +5,13 @@
 
 #include "base/mutex.h"
 #include "base/pages.h"
+#include "base/sanitizer.h"
 #include "holdfast/types.h"
 #include "index/neighbor_list.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HF_LISTS_FROM_MALLOC 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define HF_LISTS_FROM_MALLOC 1
-#endif
-#endif
-
 namespace holdfast::index {
 
-#if defined(HF_LISTS_FROM_MALLOC)
+#if HF_SANITIZED
 
 void* allocate_list(std::size_t bytes) noexcept { return ::operator new(bytes, std::nothrow); }
 void free_list(void* block) noexcept { ::operator delete(block); }

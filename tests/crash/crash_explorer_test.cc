@@ -1,4 +1,4 @@
-// The write path, checkpoints and backups with a crash at every call of random workloads (tests/crash/explorer.h).
+// The write path, checkpoints and backups with a crash at every call of random workloads (tests/support/explorer.h).
 // How large a run is: crash/crash_lab.h.
 #include "crash/crash_lab.h"
 

@@ -15,21 +15,12 @@
 #include <ctime>
 #include <string>
 
-#include "crash/explorer.h"
+#include "base/sanitizer.h"
+#include "support/explorer.h"
 
 namespace holdfast::testing {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr std::uint64_t kSlowdown = 10;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr std::uint64_t kSlowdown = 10;
-#else
-inline constexpr std::uint64_t kSlowdown = 1;
-#endif
-#else
-inline constexpr std::uint64_t kSlowdown = 1;
-#endif
+inline constexpr std::uint64_t kSlowdown = HF_SANITIZED ? 10 : 1;
 
 struct CrashLab {
   std::uint64_t states = number_from_environment("HOLDFAST_CRASH_STATES", 10'000 / kSlowdown);

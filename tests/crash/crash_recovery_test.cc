@@ -1,4 +1,4 @@
-// Crashes during recovery, and during the recovery of what they leave, three deep (crash/explorer.h, RecoveryPlan).
+// Crashes during recovery, and during the recovery of what they leave, three deep (support/explorer.h, RecoveryPlan).
 // How large a run is: crash/crash_lab.h.
 #include <algorithm>
 

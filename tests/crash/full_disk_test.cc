@@ -9,7 +9,8 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "crash/explorer.h"
+#include "base/sanitizer.h"
+#include "support/explorer.h"
 
 namespace holdfast::testing {
 namespace {
@@ -176,7 +177,7 @@ class FullDisk {
 
 TEST(FullDisk, AtEveryCallOfAWorkload) {
   const std::uint64_t first = number_from_environment("HOLDFAST_CRASH_SEED", 1);
-  const std::uint64_t workloads = number_from_environment("HOLDFAST_FULL_DISKS", 4);
+  const std::uint64_t workloads = number_from_environment("HOLDFAST_FULL_DISKS", HF_SANITIZED ? 1 : 4);
   Figures figures;
   std::uint64_t failures = 0;
   for (std::uint64_t seed = first; seed < first + workloads; ++seed) {

@@ -9,7 +9,8 @@
 
 #include <cstdio>
 
-#include "crash/explorer.h"
+#include "base/sanitizer.h"
+#include "support/explorer.h"
 
 namespace holdfast::testing {
 namespace {
@@ -114,7 +115,7 @@ class IoErrors {
 
 void fail_every_call(const std::vector<Fault>& faults, bool count_reads, std::uint64_t workloads) {
   const std::uint64_t first = number_from_environment("HOLDFAST_CRASH_SEED", 1);
-  workloads = number_from_environment("HOLDFAST_IO_WORKLOADS", workloads);
+  workloads = number_from_environment("HOLDFAST_IO_WORKLOADS", HF_SANITIZED ? 1 : workloads);
   std::uint64_t runs = 0, failures = 0;
   for (std::uint64_t seed = first; seed < first + workloads; ++seed) {
     // Without large payloads: they make the log grow, not the number of different calls.

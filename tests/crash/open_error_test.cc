@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "crash/explorer.h"
+#include "support/explorer.h"
 
 namespace holdfast::testing {
 namespace {

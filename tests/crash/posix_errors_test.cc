@@ -9,10 +9,11 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "crash/explorer.h"
+#include "base/sanitizer.h"
 #include "crash/syscall_faults.h"
 #include "engine/backup.h"
 #include "engine/verify.h"
+#include "support/explorer.h"
 #include "support/temp_dir.h"
 
 namespace holdfast::testing {
@@ -175,11 +176,7 @@ class Workload {
 
 TEST(PosixErrors, EverySystemCallOfAWorkloadMayFail) {
   const std::uint64_t seed = number_from_environment("HOLDFAST_CRASH_SEED", 1);
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  constexpr std::uint64_t kEvery = 29;
-#else
-  constexpr std::uint64_t kEvery = 5;
-#endif
+  constexpr std::uint64_t kEvery = HF_SANITIZED ? 29 : 5;
   const std::uint64_t every = number_from_environment("HOLDFAST_IO_EVERY", kEvery);
   const Workload workload(seed);
   const auto number = [](std::uint64_t n) { return static_cast<unsigned long long>(n); };

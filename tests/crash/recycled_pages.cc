@@ -13,19 +13,9 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/sanitizer.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HF_RECYCLE_PAGES 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(undefined_behavior_sanitizer)
-#define HF_RECYCLE_PAGES 0
-#endif
-#endif
-#ifndef HF_RECYCLE_PAGES
-#define HF_RECYCLE_PAGES 1
-#endif
-
-#if HF_RECYCLE_PAGES
+#if !HF_SANITIZED
 
 namespace {
 

@@ -8,12 +8,13 @@
 #include <map>
 #include <optional>
 
-#include "crash/explorer.h"
+#include "base/sanitizer.h"
 #include "engine/allocation_faults.h"
 #include "engine/backup.h"
 #include "engine/damage.h"
 #include "engine/store_fixture.h"
 #include "engine/verify.h"
+#include "support/explorer.h"
 
 namespace holdfast::testing {
 namespace {
@@ -22,11 +23,7 @@ constexpr std::uint32_t kDimension = 8;
 constexpr std::uint64_t kMost = 200'000;  // of one call: more means that it does not end
 
 std::uint64_t every() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  constexpr std::uint64_t kEvery = 101;
-#else
-  constexpr std::uint64_t kEvery = 11;
-#endif
+  constexpr std::uint64_t kEvery = HF_SANITIZED ? 101 : 11;
   return number_from_environment("HOLDFAST_OOM_EVERY", kEvery);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <utility>
 
 #include "engine/backup.h"
 #include "support/oracle.h"
@@ -13,10 +14,19 @@ bool is_one_of(StatusCode code, std::initializer_list<StatusCode> codes) {
   return std::find(codes.begin(), codes.end(), code) != codes.end();
 }
 
+/// A page of an image whose first reading failed: damaged for as long as the store is open (Extent::verify).
+bool names_unreadable_page(std::string_view text) {
+  return text.find("of the extent cannot be read") != std::string_view::npos;
+}
+
 }  // namespace
 
 void StoreDriver::note(const std::string& problem) {
-  if (problem_.empty()) problem_ = problem;
+  if (names_unreadable_page(problem)) {
+    unreadable_ = problem;
+  } else if (problem_.empty()) {
+    problem_ = problem;
+  }
 }
 
 Status StoreDriver::open() {
@@ -26,7 +36,13 @@ Status StoreDriver::open() {
   if (!opened->quarantined().empty()) return opened->quarantined().front().status;
   database_.emplace(std::move(opened).value());
   if (std::string problem = settle(*database_, model_, Loss::process); !problem.empty()) note("reopened: " + problem);
-  return {};
+  return let_go_if_unreadable({});
+}
+
+Status StoreDriver::let_go_if_unreadable(Status status) {
+  if (unreadable_.empty()) return status;
+  let_go();
+  return {StatusCode::io_error, std::exchange(unreadable_, "")};
 }
 
 Status StoreDriver::run(const Step& step) {
@@ -66,7 +82,7 @@ Status StoreDriver::run(const Step& step) {
       note("after " + step.to_string() + " (" + status.to_string() + "): " + problem);
     }
   }
-  return status;
+  return let_go_if_unreadable(std::move(status));
 }
 
 Status StoreDriver::on_missing(const Step& step) {

@@ -15,7 +15,8 @@ class StoreDriver {
  public:
   explicit StoreDriver(const engine::EngineOptions& options) : options_(options) {}
 
-  /// Opens the store, and again if the first attempt fails (a fault may be over by then).
+  /// Opens the store. A page that cannot be read when it is first touched counts as damaged until the store is opened
+  /// again: if this or run() meets one, the store is let go and the answer is io_error.
   Status open();
   /// Runs one step (reopen opens a store that is closed). The model follows what the engine answers; an answer that the
   /// API does not allow, or a reader that sees anything but the model, becomes problem(). A step that makes no sense
@@ -44,12 +45,14 @@ class StoreDriver {
   Status reopen(const Step& step);
   Status backup_store();
   void note(const std::string& problem);
+  Status let_go_if_unreadable(Status status);
 
   engine::EngineOptions options_;
   std::optional<Database> database_;
   Model model_;
   BackupModel backup_;
   std::string problem_;
+  std::string unreadable_;  ///< the page that could not be read, and stays damaged until the store is opened again
 };
 
 }  // namespace holdfast::testing

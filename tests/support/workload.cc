@@ -99,8 +99,9 @@ class Generator {
           vectors.insert(vectors.end(), one.begin(), one.end());
         }
         step.batch.upsert_values(id, vectors, values, random_payload(random_, shape_.large));
-      } else {
-        step.batch.upsert(id, random_vector(random_, dimension), random_payload(random_, shape_.large));
+      } else {  // one after the other: the order in which arguments are evaluated is the compiler's choice
+        const std::vector<float> vector = random_vector(random_, dimension);
+        step.batch.upsert(id, vector, random_payload(random_, shape_.large));
       }
     }
     if (operations > 1 && random_.below(2) == 0) {

@@ -1,4 +1,4 @@
-#include "crash/explorer.h"
+#include "support/explorer.h"
 
 #include <algorithm>
 #include <cstdlib>

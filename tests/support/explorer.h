@@ -20,7 +20,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "crash/crash_choices.h"
+#include "support/crash_choices.h"
 #include "support/oracle.h"
 #include "support/store_driver.h"
 #include "support/workload.h"

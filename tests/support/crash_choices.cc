@@ -1,4 +1,4 @@
-#include "crash/crash_choices.h"
+#include "support/crash_choices.h"
 
 #include <algorithm>
 
