@@ -360,34 +360,19 @@ bool older_keeps_files(const CheckpointState& last) {
                      [&](const ExtentInfo& extent) { return !named.contains(extent.number); });
 }
 
-/// Reads the newest image back. The older one may go only if this one is sound.
-Status read_back(CollectionState& state, const CheckpointState& last) {
-  const std::string directory = os::join(state.directory, storage::kExtentDirectory);
-  const auto note = [&](const storage::DamagedPage& page) {
-    state.damage.note_extent(page.extent.number, page.offset, page.status);
-  };
-  for (const ExtentInfo& info : last.manifest.extents) {
-    auto extent = storage::Extent::open(state.fs, directory, state.uuid, info, os::Mapping::read_only, note);
-    if (extent.status().code() == StatusCode::data_damaged || extent.status().code() == StatusCode::not_found) {
-      state.damage.note_extent(info.number, 0, extent.status());
-    }
-    HF_TRY(extent.status());
-    HF_TRY((*extent)->verify_all());
-  }
-  return {};
-}
-
 bool names_damage(const CollectionState& state, const CheckpointState& last) {
   return std::any_of(last.manifest.extents.begin(), last.manifest.extents.end(),
                      [&](const ExtentInfo& extent) { return state.damage.holds(extent.number); });
 }
 
 /// K4: the next image makes the older kept generation go. What only that one and the log can make good must be known
-/// before: the newest image's own extents are read back, also those that nobody has looked at since they were written.
-Status check_newest(CollectionState& state, const CheckpointState& last) {
-  if (last.generations.size() < 2) return {};
+/// before: the extents of the newest image are read from their files, also those that nobody has looked at since they
+/// were written. What the older generation names, too, stays whatever it is like, and is read only if `shared_too`.
+Status read_back(CollectionState& state, const CheckpointState& last, bool shared_too) {
   std::set<std::uint64_t> shared;
-  for (const ExtentInfo& extent : last.previous_extents) shared.insert(extent.number);
+  if (!shared_too) {
+    for (const ExtentInfo& extent : last.previous_extents) shared.insert(extent.number);
+  }
   for (const ExtentInfo& extent : last.manifest.extents) {
     if (!shared.contains(extent.number)) HF_TRY(check_extent_file(state, extent));
   }
@@ -399,14 +384,15 @@ Status checkpoint_locked(CollectionState& state, IfUnchanged if_unchanged) HF_RE
   Instant instant;
   HF_TRY(take_instant(state, instant));
   const View& view = **instant.view;
+  bool only_lets_go = false;  // of the older generation, and of the log
   if (instant.log_end.lsn == last.manifest.lsn && view.graph.epoch == last.epoch) {
     const bool heal = if_unchanged != IfUnchanged::nothing && names_damage(state, last);
     const bool log_too = if_unchanged == IfUnchanged::let_go_of_log_too && last.previous_lsn < last.manifest.lsn;
     if (!heal && (if_unchanged == IfUnchanged::nothing || (!log_too && !older_keeps_files(last)))) return {};
-    if (!heal) HF_TRY(read_back(state, last));
+    only_lets_go = !heal;
   }
-
-  HF_TRY(check_newest(state, last));
+  if (only_lets_go || last.generations.size() > 1) HF_TRY(read_back(state, last, only_lets_go));
+  if (only_lets_go && names_damage(state, last)) return {StatusCode::data_damaged, state.damage.first()};
 
   storage::Manifest next;
   next.generation = last.next_generation;

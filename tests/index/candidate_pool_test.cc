@@ -78,5 +78,16 @@ TEST(VisitedSet, IsEmptyAfterReset) {
   EXPECT_TRUE(visited.insert(0));
 }
 
+TEST(VisitedSet, ARowThatDoesNotExistIsRefusedAndNoted) {
+  VisitedSet visited;
+  visited.reset(100);
+  ReadCheck check;
+  EXPECT_TRUE(visited.insert(99));
+  EXPECT_TRUE(check.ok());
+  EXPECT_FALSE(visited.insert(100));
+  EXPECT_FALSE(visited.insert(kNoSlot));
+  EXPECT_EQ(StatusCode::data_damaged, check.status().code());
+}
+
 }  // namespace
 }  // namespace holdfast::index

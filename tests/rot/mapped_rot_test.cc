@@ -191,6 +191,17 @@ TEST_F(MappedRot, FreeRowsBesideDamageAreLeftAloneAndWritesGoElsewhere) {
   }
 }
 
+// A page that was sound when it was first touched and rots then: the image does not copy it under a right checksum.
+TEST_F(MappedRot, ACheckpointDoesNotCopyWhatRottedAfterItsFirstTouch) {
+  open();
+  HF_ASSERT_OK(big().search(vector_of(1, kWide), {.k = 1, .exact = true}));  // touches every page
+  flip();
+  HF_ASSERT_OK(big().erase(id_on(9)));
+  HF_ASSERT_OK(big().vacuum());
+  HF_ASSERT_OK(big().upsert(60'000, vector_of(60'000, kWide)));  // takes the row: the chunk is written anew
+  EXPECT_TRUE(names_page(big().checkpoint()));
+}
+
 // An image that was found damaged is not named by the next one: its older copy would go.
 TEST_F(MappedRot, ADamagedExtentIsNotNamedAgainWhileAnOlderOneMayBeSound) {
   open();

@@ -13,6 +13,17 @@ class WalHeadTest : public LogTest {
     EXPECT_OK(found.status());
     return found.ok() ? *found : std::nullopt;
   }
+  /// Segments 1, with two frames, and 3, in which the write of the first group failed.
+  LogEnd leave_an_empty_segment() {
+    const LogEnd end = write_synced(2);
+    WalWriter writer(fs_, wal_options(), end);
+    fs_.fail_at(fs_.calls() + 14, StatusCode::io_error);  // the write of the frames
+    EXPECT_FALSE(append_bodies(writer, {pattern(1, 1)}).ok());
+    fs_.clear_faults();
+    EXPECT_EQ(names(), (std::vector<std::string>{segment_name(1), segment_name(3)}));
+    EXPECT_EQ(head(fs_), std::optional<Lsn>(3));
+    return end;
+  }
   const std::string head_path_ = os::join(kWal, kLogHeadFile);
 };
 
@@ -88,15 +99,7 @@ TEST_F(WalHeadTest, TheHeadOfAnotherCollectionSaysNothing) {
 // H2: the empty segment that is removed at open is not missed afterwards, whatever a crash undoes on the way; also if
 // the process that lowers HEAD is killed before it is durable, and power fails in the next one.
 TEST_F(WalHeadTest, SealingLowersItBeforeAnEmptySegmentGoes) {
-  const LogEnd end = write_synced(2);
-  {
-    WalWriter writer(fs_, wal_options(), end);
-    fs_.fail_at(fs_.calls() + 14, StatusCode::io_error);  // the write of the frames
-    EXPECT_FALSE(append_bodies(writer, {pattern(1, 1)}).ok());
-  }
-  fs_.clear_faults();
-  ASSERT_EQ(names(), (std::vector<std::string>{segment_name(1), segment_name(3)}));
-  ASSERT_EQ(head(fs_), std::optional<Lsn>(3));
+  const LogEnd end = leave_an_empty_segment();
   std::uint64_t states = 0;
   const std::function<void(testing::SimFileSystem&, int)> seal = [&](testing::SimFileSystem& fs, int deeper) {
     fs.on_call([&](const testing::CallInfo&) {
@@ -144,14 +147,7 @@ TEST_F(WalHeadTest, AFullDiskAtItsRenameLeavesTheOldSegmentCurrent) {
 
 // What opens on a full disk may be what makes room: HEAD goes rather than that the log cannot be opened.
 TEST_F(WalHeadTest, AFullDiskAtOpenRemovesAPointerThatCannotBeLowered) {
-  const LogEnd end = write_synced(2);
-  {
-    WalWriter writer(fs_, wal_options(), end);
-    fs_.fail_at(fs_.calls() + 14, StatusCode::io_error);  // the write of the frames
-    EXPECT_FALSE(append_bodies(writer, {pattern(1, 1)}).ok());
-  }
-  fs_.clear_faults();
-  ASSERT_EQ(names(), (std::vector<std::string>{segment_name(1), segment_name(3)}));
+  const LogEnd end = leave_an_empty_segment();
   for (const testing::CallKind full :
        {testing::CallKind::create, testing::CallKind::write, testing::CallKind::sync, testing::CallKind::rename}) {
     const auto disk = fs_.clone();
