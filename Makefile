@@ -29,7 +29,7 @@ demo: deps-demo ## ingest real data, kill the process again and again, lose noth
 	scripts/demo
 
 .PHONY: test
-test: deps-test test-release format-check build-clang test-asan-ubsan test-tsan ## everything: all suites under release, ASan+UBSan, TSan; both compilers
+test: deps-test format-check test-release test-asan-ubsan test-tsan ## everything: all suites under release, ASan+UBSan, TSan, both compilers; the crash laboratory
 	@for preset in release asan-ubsan tsan; do printf '\n== %s\n' $$preset; \
 	  sed -n '/% tests passed/p; /^Total Test time/p' build/$$preset/ctest.log; done
 
@@ -86,7 +86,7 @@ deps-test:
 	@scripts/install-deps build test bench
 
 # build-<preset>, test-<preset>: e.g. `make test-dev`.
-presets := release product bench dev clang asan-ubsan tsan fuzz plants
+presets := release product bench dev asan-ubsan tsan fuzz plants
 .PHONY: $(presets:%=build-%) $(presets:%=test-%)
 $(presets:%=build-%): build-%:
 	$(call build,$*)
