@@ -22,6 +22,9 @@ holdfast::Status make(const fs::path& target) {
   fs::create_directories(target);
   fs::copy(work, target / "store", fs::copy_options::recursive);
   fs::remove(target / "store" / "LOCK");
+  for (const fs::directory_entry& entry : fs::directory_iterator(target / "store")) {
+    if (entry.is_directory()) fs::remove(entry.path() / "RESERVE");  // nothing but room
+  }
   std::ofstream(target / "answers.json") << answers->dump(1) << '\n';
   holdfast::Status closed = database->close();
   fs::remove_all(work);
