@@ -30,7 +30,7 @@ struct CodeKernels {
                  std::int32_t* out) noexcept;
   /// One-bit codes and a query of `bits` bit planes (RaBitQ: Gao and Long, SIGMOD 2024, section 3.3.2):
   /// out[j] = sum_b 2^b popcount(codes[j] & plane b). Plane b is the `words` words from planes + b * words.
-  /// REQUIRES: bits <= kCodePlanesMax, words <= kCodeWordsMax.
+  /// REQUIRES: 1 <= bits <= kCodePlanesMax, words <= kCodeWordsMax.
   void (*dot_bits)(const std::uint64_t* planes, int bits, const std::uint64_t* const* codes, std::size_t count,
                    std::size_t words, std::int32_t* out) noexcept;
 };

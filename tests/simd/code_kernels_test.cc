@@ -163,7 +163,7 @@ TEST_P(CodeKernelsTest, CountsEveryComponentOnce) {
 }
 
 TEST_P(CodeKernelsTest, BitsAreExactForEveryLengthAndNumberOfPlanes) {
-  for (int bits = 0; bits <= kCodePlanesMax; ++bits) {
+  for (int bits = 1; bits <= kCodePlanesMax; ++bits) {
     for (std::size_t words = 0; words <= 40; ++words) {
       check_bits(words, bits, 13, false);
       check_bits(words, bits, 4, true);
