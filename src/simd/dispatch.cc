@@ -32,7 +32,15 @@ struct Tables {
 };
 
 #if defined(__x86_64__)
-/// CPUID leaf 7, subleaf 1, EAX bit 4. Compilers of today ask for it by name, clang 14 does not.
+// For names that not every compiler of today knows. Registers are asked for elsewhere, with the operating system's
+// consent.
+bool has_f16c() noexcept {
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & 1u << 29) != 0;
+}
 bool has_avxvnni() noexcept {
   unsigned a = 0;
   unsigned b = 0;
@@ -46,35 +54,42 @@ bool has_avxvnni() noexcept {
 struct Available {
   Tables<Kernels> kernels;
   Tables<CodeKernels> codes;
+  Tables<TypedKernels> typed;
+  Tables<BytePairKernels> pairs;
   CodeKernels complete[kTiersMax] = {};  ///< what `codes` points to: no entry is null
   std::string_view tiers[kTiersMax] = {};
   std::size_t tier_count = 0;
 
   Available() noexcept {
-    kernels.add(scalar::kTable);
-    add(scalar::kCodeTable);
+    add_tier(scalar::kTable, scalar::kCodeTable, scalar::kTypedTable, scalar::kPairTable);
 #if defined(__x86_64__)
     __builtin_cpu_init();
     // These ask the operating system, too: registers that it does not save are as good as absent.
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-      kernels.add(avx2::kTable);
-      add(avx2::kCodeTable);
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c()) {
+      add_tier(avx2::kTable, avx2::kCodeTable, avx2::kTypedTable, avx2::kPairTable);
       if (has_avxvnni()) add(avxvnni::kCodeTable);
-      if (__builtin_cpu_supports("avx512f")) add_avx512();
+      add_avx512();
     }
 #elif defined(__aarch64__)
-    kernels.add(neon::kTable);
-    add(neon::kCodeTable);
+    add_tier(neon::kTable, neon::kCodeTable, neon::kTypedTable, neon::kPairTable);
     if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0) add(neondot::kCodeTable);
 #endif
     for (const std::string_view tier : kTiers) {
       const auto named = [tier](const auto* table) { return table->name == tier; };
-      const bool here = std::ranges::any_of(kernels.all(), named) || std::ranges::any_of(codes.all(), named);
-      if (here) tiers[tier_count++] = tier;
+      // Every tier has integer kernels for codes, whatever else it has.
+      if (std::ranges::any_of(codes.all(), named)) tiers[tier_count++] = tier;
     }
   }
 
  private:
+  void add_tier(const Kernels& floats, const CodeKernels& code, const TypedKernels& type,
+                const BytePairKernels& pair) noexcept {
+    kernels.add(floats);
+    add(code);
+    typed.add(type);
+    pairs.add(pair);
+  }
+
   /// Completes a table from the one below.
   void add(CodeKernels table) noexcept {
     if (codes.count > 0) {
@@ -90,10 +105,14 @@ struct Available {
 
 #if defined(__x86_64__)
   void add_avx512() noexcept {
-    kernels.add(avx512::kTable);
-    if (!__builtin_cpu_supports("avx512bw")) return;
-    add(avx512::kCodeTable);
+    // The Xeon Phi has F alone; it is content with AVX2.
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+        !__builtin_cpu_supports("avx512vl")) {
+      return;
+    }
+    add_tier(avx512::kTable, avx512::kCodeTable, avx512::kTypedTable, avx512::kPairTable);
     if (!__builtin_cpu_supports("avx512vnni")) return;
+    pairs.add(avx512vnni::kPairTable);
     CodeKernels table = avx512vnni::kCodeTable;
     if (!__builtin_cpu_supports("avx512bitalg")) table.dot_bits = nullptr;
     add(table);
@@ -111,6 +130,8 @@ struct Decision {
   Choice choice;
   const Kernels* kernels = nullptr;
   const CodeKernels* codes = nullptr;
+  const TypedKernels* typed = nullptr;
+  const BytePairKernels* pairs = nullptr;
   char forced[32] = {};
 
   Decision() noexcept {
@@ -120,6 +141,8 @@ struct Decision {
     choice = choose_tier(name, available_tiers());
     kernels = &best_up_to(choice.tier, available_kernels());
     codes = &best_up_to(choice.tier, available_code_kernels());
+    typed = &best_up_to(choice.tier, available_typed_kernels());
+    pairs = &best_up_to(choice.tier, available_byte_pair_kernels());
   }
 };
 
@@ -146,6 +169,10 @@ const Kernels& kernels() noexcept { return *decision().kernels; }
 
 const CodeKernels& code_kernels() noexcept { return *decision().codes; }
 
+const TypedKernels& typed_kernels() noexcept { return *decision().typed; }
+
+const BytePairKernels& byte_pair_kernels() noexcept { return *decision().pairs; }
+
 Status kernels_error() {
   const Decision& made = decision();
   if (made.choice.forced == ForcedName::honoured) return {};
@@ -166,6 +193,10 @@ Status kernels_error() {
 std::span<const Kernels* const> available_kernels() noexcept { return available().kernels.all(); }
 
 std::span<const CodeKernels* const> available_code_kernels() noexcept { return available().codes.all(); }
+
+std::span<const TypedKernels* const> available_typed_kernels() noexcept { return available().typed.all(); }
+
+std::span<const BytePairKernels* const> available_byte_pair_kernels() noexcept { return available().pairs.all(); }
 
 std::span<const std::string_view> available_tiers() noexcept { return {available().tiers, available().tier_count}; }
 

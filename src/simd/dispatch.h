@@ -7,6 +7,7 @@
 
 #include "simd/code_kernels.h"
 #include "simd/kernels.h"
+#include "simd/typed_kernels.h"
 
 namespace holdfast::simd {
 

@@ -78,6 +78,37 @@ TEST(AvailableCodeKernels, ScalarFirstAndComplete) {
 #endif
 }
 
+TEST(AvailableTypedKernels, AreThoseOfTheFloatKernels) {
+  // T1 speaks of the table of the same name.
+  const auto tables = available_typed_kernels();
+  ASSERT_EQ(tables.size(), available_kernels().size());
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    EXPECT_STREQ(tables[i]->name, available_kernels()[i]->name);
+    for (const RowKernels* rows :
+         {&tables[i]->f32, &tables[i]->f16, &tables[i]->bf16, &tables[i]->i8, &tables[i]->u8}) {
+      EXPECT_NE(rows->l2, nullptr);
+      EXPECT_NE(rows->dot, nullptr);
+      EXPECT_NE(rows->l2_x4, nullptr);
+      EXPECT_NE(rows->dot_x4, nullptr);
+      EXPECT_NE(rows->decode, nullptr);
+    }
+  }
+}
+
+TEST(AvailableBytePairKernels, ScalarFirstAndComplete) {
+  const auto tables = available_byte_pair_kernels();
+  ASSERT_FALSE(tables.empty());
+  EXPECT_STREQ(tables[0]->name, "scalar");
+  for (const BytePairKernels* table : tables) {
+    for (const BytePairs* pairs : {&table->i8, &table->u8}) {
+      EXPECT_NE(pairs->l2, nullptr);
+      EXPECT_NE(pairs->dot, nullptr);
+      EXPECT_NE(pairs->l2_x4, nullptr);
+      EXPECT_NE(pairs->dot_x4, nullptr);
+    }
+  }
+}
+
 TEST(AvailableTiers, AreTheNamesOfTheTablesInOrder) {
   const auto tiers = available_tiers();
   ASSERT_FALSE(tiers.empty());
@@ -85,12 +116,18 @@ TEST(AvailableTiers, AreTheNamesOfTheTablesInOrder) {
   for (std::size_t i = 1; i < tiers.size(); ++i) EXPECT_LT(rank_of(tiers[i - 1]), rank_of(tiers[i]));
   for (const Kernels* table : available_kernels()) EXPECT_EQ(std::ranges::count(tiers, table->name), 1);
   for (const CodeKernels* table : available_code_kernels()) EXPECT_EQ(std::ranges::count(tiers, table->name), 1);
+  for (const TypedKernels* table : available_typed_kernels()) EXPECT_EQ(std::ranges::count(tiers, table->name), 1);
+  for (const BytePairKernels* table : available_byte_pair_kernels()) {
+    EXPECT_EQ(std::ranges::count(tiers, table->name), 1);
+  }
 }
 
 /// The tables of the process are the best of each family up to `tier`.
 bool uses(std::string_view tier) {
   return &kernels() == &best_up_to(tier, available_kernels()) &&
-         &code_kernels() == &best_up_to(tier, available_code_kernels());
+         &code_kernels() == &best_up_to(tier, available_code_kernels()) &&
+         &typed_kernels() == &best_up_to(tier, available_typed_kernels()) &&
+         &byte_pair_kernels() == &best_up_to(tier, available_byte_pair_kernels());
 }
 
 /// Exits with 0 if the process, started with this value, uses `expected` and reports an error that holds `error`.
