@@ -121,6 +121,11 @@ bool is_alone(const SlotTable& slots, Slot slot) noexcept {
 
 Result<Hit> make_hit(const CollectionState& state, const View& view, const index::Candidate& row, bool with_payload) {
   const SlotTable& slots = state.store.slots();
+  // A row that the view does not show is reached through a list that was forged, or rotted in memory: no ghosts.
+  if (!slots.visible(row.slot, view.lsn)) {
+    return Status(StatusCode::data_damaged, "collection '" + state.name + "': the graph names row " +
+                                                std::to_string(row.slot) + ", which holds no point");
+  }
   Hit hit;
   hit.id = slots.id(row.slot);
   hit.distance = row.distance;

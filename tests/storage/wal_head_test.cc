@@ -60,6 +60,22 @@ TEST_F(WalHeadTest, AllSegmentsAreMissed) {
   EXPECT_EQ(read_back(fs_, read_options(4, 4, end)).tail.verdict, LogVerdict::damage);
 }
 
+TEST_F(WalHeadTest, ANewestSegmentOfNothingButZerosWasWipedIfItIsNamedHere) {
+  write_synced(4, 2);  // segments 1 and 3
+  const std::string newest = os::join(kWal, segment_name(3));
+  const std::size_t size = fs_.read_whole(newest).value().size();
+  EXPECT_OK(fs_.write_whole(newest, Bytes(size)));
+  const ReadBack log = read_back(fs_);
+  EXPECT_EQ(log.tail.verdict, LogVerdict::damage);
+  EXPECT_EQ(log.tail.damage.at(0).first_lsn, 3U);
+  expect_frames(log, 1, 2);
+  // One that is not named yet held no frame: the power failed before its header was on the disk.
+  EXPECT_OK(write_log_head(fs_, kWal, kCollection, 1));
+  const ReadBack before = read_back(fs_);
+  EXPECT_EQ(before.tail.verdict, LogVerdict::torn_tail) << before.tail.reason;
+  expect_frames(before, 1, 2);
+}
+
 // What stands before a missing segment was complete: its torn end is damage, not a tail.
 TEST_F(WalHeadTest, TheSegmentBeforeAMissingOneHasNoTornTail) {
   write_synced(4, 2);
