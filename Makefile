@@ -6,6 +6,8 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 
 JOBS ?= $(shell nproc)
+# ci or quick: the size of the crash laboratory in `make test`.
+HOLDFAST_LAB ?= ci
 PREFIX ?= /usr/local
 DESTDIR ?=
 FORMAT := clang-format-14
@@ -29,16 +31,16 @@ demo: deps-demo ## ingest real data, kill the process again and again, lose noth
 	scripts/demo
 
 .PHONY: test
-test: deps-test format-check test-release test-asan-ubsan test-tsan ## everything: all suites under release, ASan+UBSan, TSan, both compilers; the crash laboratory
+test: deps-test format-check test-release lab-ci test-asan-ubsan test-tsan ## everything: all suites under release, ASan+UBSan, TSan, both compilers; the crash laboratory
 	@for preset in release asan-ubsan tsan; do printf '\n== %s\n' $$preset; \
 	  sed -n '/% tests passed/p; /^Total Test time/p' build/$$preset/ctest.log; done
+	@printf '\n== crash laboratory\n'; cat build/crash-lab/figures.txt
 
 .PHONY: crash-lab lab-ci
-# lab-ci joins `make test` once its time on two cores is known.
 crash-lab: deps-test ## the crash laboratory with the figures of a release; ROWS="states kills" for some rows
 	scripts/crash-lab --release $(ROWS)
-lab-ci: deps-test ## the crash laboratory with smaller figures, about half an hour
-	scripts/crash-lab --ci $(ROWS)
+lab-ci: deps-test ## the crash laboratory with the figures of make test, about 25 minutes
+	scripts/crash-lab --$(HOLDFAST_LAB) $(ROWS)
 
 .PHONY: test-fast
 test-fast: deps-test test-release ## the release suite only

@@ -69,6 +69,8 @@ TEST_F(WalHeadTest, ANewestSegmentOfNothingButZerosWasWipedIfItIsNamedHere) {
   EXPECT_EQ(log.tail.verdict, LogVerdict::damage);
   EXPECT_EQ(log.tail.damage.at(0).first_lsn, 3U);
   expect_frames(log, 1, 2);
+  EXPECT_OK(fs_.remove(head_path_));  // a log of before HEAD, or both were lost
+  EXPECT_EQ(read_back(fs_).tail.verdict, LogVerdict::damage);
   // One that is not named yet held no frame: the power failed before its header was on the disk.
   EXPECT_OK(write_log_head(fs_, kWal, kCollection, 1));
   const ReadBack before = read_back(fs_);
