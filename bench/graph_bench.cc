@@ -3,7 +3,7 @@
 //
 //   graph_bench                       sift-100k and fashion-mnist from $HOLDFAST_DATA or ../shared/data
 //   graph_bench sift-100k-128-l2      one data set
-//   graph_bench --reps 3 --alone ...  three passes per point; without hnswlib
+//   graph_bench --reps 3 --alone ...  three passes per point; without hnswlib. Walks by rows first, then by codes.
 //   graph_bench churn                 replacing points at random, vacuums, and a fresh build beside it (graph_churn.h);
 //                                     --live n, --replace n, --synthetic
 //
@@ -84,8 +84,20 @@ class Own {
       retired.clear();
     }
   }
+  /// From here on searches walk by codes.
+  void make_codes() {
+    std::vector<Slot> sample;
+    for (Slot slot = 0; slot < std::min<Slot>(rows_, 10'000); ++slot) sample.push_back(slot);
+    codes_ = std::make_unique<index::CodeTable>(index::Quantizer::train(table_, sample));
+    if (!codes_->reserve(rows_).ok()) std::exit(1);
+    for (Slot slot = 0; slot < rows_; ++slot) codes_->assign(table_, slot);
+    std::printf("  codes: %llu rows cut, %.0f bytes per node\n", static_cast<unsigned long long>(codes_->cut_rows()),
+                static_cast<double>(codes_->memory_bytes()) / rows_);
+  }
   void search(const float* query, std::uint32_t ef, std::uint32_t* rows) {
-    index::search_graph(graph_, root_, index::Query(table_, query), kK, ef, {}, hits_);
+    index::SearchAids aids;
+    aids.codes = codes_.get();
+    index::search_graph(graph_, root_, index::Query(table_, query), kK, ef, {}, hits_, aids);
     for (const index::Candidate& hit : hits_) *rows++ = hit.slot;
   }
   void print_shape() const {
@@ -104,6 +116,7 @@ class Own {
   index::Graph graph_;
   index::GraphRoot root_;
   Slot rows_;
+  std::unique_ptr<index::CodeTable> codes_;
   std::size_t lists_ = 0;
   std::vector<index::Candidate> hits_;
 };
@@ -206,6 +219,9 @@ int run(const std::string& name, int reps, bool alone, unsigned threads) {
                 peer_built.processor, built.wall / peer_built.wall, built.processor / peer_built.processor);
     std::fflush(stdout);
   }
+  print(measure(set, peer_queries, own, peer.get(), reps));
+  const Times encoded = timed([&] { own.make_codes(); });
+  std::printf("  by codes of 8 bits, made in %.3f s:\n", encoded.wall);
   print(measure(set, peer_queries, own, peer.get(), reps));
   std::fflush(stdout);
   return 0;

@@ -9,9 +9,11 @@
 // Approximate Nearest Neighbor Search With The Navigating Spreading-out Graph", VLDB 2019, whose search keeps one).
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include "base/ids.h"
@@ -62,13 +64,13 @@ class CandidatePool {
   /// REQUIRES key < limit().
   void insert(CandidateKey key) noexcept {
     CandidateKey* const keys = keys_.data();
-    std::size_t at = 0;
-    for (std::size_t rest = size_; rest > 0;) {  // the number of keys below `key`; compiles to conditional moves
-      const std::size_t half = rest / 2;
-      const bool above = keys[at + half] < key;
-      at = above ? at + half + 1 : at;
-      rest = above ? rest - half - 1 : half;
+    const CandidateKey* low = keys;  // everything before is below `key`
+    for (std::size_t rest = size_; rest > 0;) {
+      const std::size_t half = (rest + 1) / 2;
+      low += half & -static_cast<std::size_t>(low[half - 1] < key);  // no branch: nobody could predict it
+      rest -= half;
     }
+    const auto at = static_cast<std::size_t>(low - keys);
     if (size_ < capacity_) ++size_;
     std::memmove(keys + at + 1, keys + at, (size_ - 1 - at) * sizeof(CandidateKey));
     keys[at] = key;
@@ -98,39 +100,50 @@ class CandidatePool {
   std::size_t cursor_ = 0;  ///< everything before was expanded
 };
 
-/// A set of slots that is emptied in time proportional to what was put in.
+/// A set of slots: a byte for each, which holds the number of the last round in which the slot was put in. Emptying it
+/// is counting on; the bytes are cleared once in 255 rounds.
 class VisitedSet {
  public:
   /// Empties the set and makes room for slots below `limit`.
   void reset(Slot limit) {
-    for (const std::uint32_t word : touched_) words_[word] = 0;
-    touched_.clear();
-    limit_ = limit;
-    const std::size_t words = (std::size_t{limit} + 63) / 64;
-    if (words_.size() < words) {
-      touched_.reserve(words);  // each word is listed once: insert() never allocates
-      words_.resize(words);
+    if (++round_ == 0) {
+      std::fill(rounds_.begin(), rounds_.end(), std::uint8_t{0});
+      round_ = 1;
     }
+    limit_ = limit;
+    if (rounds_.size() < limit) rounds_.resize(limit);
   }
   /// True if the slot was not in the set. A slot beyond the limit comes from a list that rotted after it was checked at
   /// open: false, and the thread's ReadCheck is told.
   [[nodiscard]] bool insert(Slot slot) noexcept {
-    if (slot >= limit_) [[unlikely]]
-      return refuse_unknown_row(slot);
-    std::uint64_t& word = words_[slot / 64];
-    const std::uint64_t bit = std::uint64_t{1} << (slot % 64);
-    if ((word & bit) != 0) return false;
-    if (word == 0) touched_.push_back(slot / 64);
-    word |= bit;
-    return true;
+    Slot fresh = 0;
+    return insert_new({&slot, 1}, &fresh) == 1;
+  }
+  /// Inserts all, and writes those that were not in the set to `fresh`, which has room for one more than there are;
+  /// returns how many. No branch depends on the data: of the neighbors of a node some are known, in no order.
+  std::size_t insert_new(std::span<const Slot> slots, Slot* fresh) noexcept {
+    std::uint8_t* const rounds = rounds_.data();
+    const std::uint8_t round = round_;
+    const Slot limit = limit_;
+    std::size_t count = 0;
+    for (const Slot slot : slots) {
+      if (slot >= limit) [[unlikely]] {
+        (void)refuse_unknown_row(slot);
+        continue;
+      }
+      fresh[count] = slot;
+      count += rounds[slot] != round ? 1 : 0;
+      rounds[slot] = round;
+    }
+    return count;
   }
   /// REQUIRES a slot below the limit.
-  [[nodiscard]] bool contains(Slot slot) const noexcept { return ((words_[slot / 64] >> (slot % 64)) & 1) != 0; }
+  [[nodiscard]] bool contains(Slot slot) const noexcept { return rounds_[slot] == round_; }
 
  private:
-  std::vector<std::uint64_t> words_;
-  std::vector<std::uint32_t> touched_;
+  std::vector<std::uint8_t> rounds_;
   Slot limit_ = 0;
+  std::uint8_t round_ = 0;
 };
 
 }  // namespace holdfast::index

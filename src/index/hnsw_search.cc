@@ -31,25 +31,79 @@ std::uint32_t widened(std::uint32_t k, std::uint32_t ef, std::uint32_t hidden, s
   return width <= kWidePool ? static_cast<std::uint32_t>(width) : 0;
 }
 
-void take_all(const CandidatePool& pool, std::uint32_t k, std::vector<Candidate>& out) {
-  const std::size_t count = std::min<std::size_t>(k, pool.size());
-  for (std::size_t i = 0; i < count; ++i) {
-    out.push_back({distance_of(pool[i]), slot_of(pool[i], Ties::older_first)});
-  }
-}
+/// Where candidates go: by rows they are final, and k are enough; by codes all are wanted, for their exact distances.
+struct Wanted {
+  std::uint32_t k;
+  std::uint32_t candidates;
+};
 
-/// Takes the k best visible ones. False if the beam was full and yet held too few visible ones to stand for a beam of
+Candidate candidate_of(CandidateKey key) noexcept { return {distance_of(key), slot_of(key, Ties::older_first)}; }
+
+/// Takes the best visible ones. False if the beam was full and yet held too few visible ones to stand for a beam of
 /// width `ef` of its own.
-bool take_visible(const CandidatePool& pool, std::uint32_t width, std::uint32_t k, std::uint32_t ef,
+bool take_visible(const CandidatePool& pool, std::uint32_t width, Wanted wanted, std::uint32_t ef,
                   const Visibility& visibility, std::vector<Candidate>& out) {
-  const std::size_t enough = std::max<std::size_t>(k, ef - ef / 4);
+  const std::size_t enough = std::max<std::size_t>(wanted.k, ef - ef / 4);
+  const std::size_t most = std::max<std::size_t>(enough, wanted.candidates);
   std::size_t visible = 0;
-  for (std::size_t i = 0; i < pool.size() && visible < enough; ++i) {
-    const Slot slot = slot_of(pool[i], Ties::older_first);
-    if (!visibility(slot)) continue;
-    if (visible++ < k) out.push_back({distance_of(pool[i]), slot});
+  for (std::size_t i = 0; i < pool.size() && visible < most; ++i) {
+    const Candidate candidate = candidate_of(pool[i]);
+    if (!visibility(candidate.slot)) continue;
+    if (visible++ < wanted.candidates) out.push_back(candidate);
   }
   return visible >= enough || pool.size() < width;
+}
+
+/// Up to wanted.candidates visible ones, nearest first.
+template <class AnyWalk>
+void find(const AnyWalk& walk, const GraphRoot& root, Candidate entry, Wanted wanted, std::uint32_t ef,
+          const Visibility& visibility, const SearchAids& aids, WalkScratch& scratch, std::vector<Candidate>& out) {
+  const Candidate start = descend(walk, entry, static_cast<int>(root.levels) - 1, 0);
+  if (visibility.visible == nullptr && ef <= kWidePool) {
+    beam_search(walk, start, 0, ef, Ties::older_first, scratch, aids.stop);
+    const std::size_t count = std::min<std::size_t>(wanted.candidates, scratch.pool.size());
+    for (std::size_t i = 0; i < count; ++i) out.push_back(candidate_of(scratch.pool[i]));
+    return;
+  }
+  if (const std::uint32_t width = widened(wanted.k, ef, aids.hidden, root.nodes);
+      visibility.visible != nullptr && width != 0) {
+    beam_search(walk, start, 0, width, Ties::older_first, scratch, aids.stop);
+    if (take_visible(scratch.pool, width, wanted, ef, visibility, out)) return;
+    out.clear();
+  }
+  filtered_search(walk, start, ef, visibility, scratch, aids.stop);
+  const std::size_t count = std::min<std::size_t>(wanted.candidates, scratch.results.size());
+  for (std::size_t i = 0; i < count; ++i) out.push_back(candidate_of(scratch.results[i]));
+}
+
+/// Gives the nearest of the candidates their exact distances: in the order of the approximate ones, until none that is
+/// left can be among the k nearest any more.
+void rescore(const VectorTable& vectors, const Query& query, const CodeTable& codes, const CodeQuery& approximate,
+             std::uint32_t k, std::vector<Candidate>& candidates) {
+  constexpr std::size_t kAtOnce = 8;
+  std::size_t done = 0;
+  Slot slots[kAtOnce];
+  const auto nearer = [](const Candidate& a, const Candidate& b) { return a < b; };
+  while (done < candidates.size()) {
+    if (done >= k) {
+      std::nth_element(candidates.begin(), candidates.begin() + (k - 1),
+                       candidates.begin() + static_cast<std::ptrdiff_t>(done), nearer);
+      const float farthest = candidates[k - 1].distance;
+      if (codes.quantizer().lower_bound(approximate, candidates[done].distance) > farthest) break;
+    }
+    const std::size_t count =
+        std::min(candidates.size() - done, std::max<std::size_t>(done < k ? k - done : 1, kAtOnce));
+    for (std::size_t begin = done; begin < done + count; begin += kAtOnce) {
+      const std::size_t part = std::min(done + count - begin, kAtOnce);
+      for (std::size_t i = 0; i < part; ++i) slots[i] = candidates[begin + i].slot;
+      Candidate* next = &candidates[begin];
+      score(vectors, query, slots, part, [&](Slot, float distance) { (next++)->distance = distance; });
+    }
+    done += count;
+  }
+  candidates.resize(done);
+  std::sort(candidates.begin(), candidates.end());
+  if (candidates.size() > k) candidates.resize(k);
 }
 
 }  // namespace
@@ -60,27 +114,23 @@ void search_graph(const Graph& graph, const GraphRoot& root, const Query& query,
   const GraphStore& store = store_of(graph);
   if (root.levels == 0 || root.entry >= store.slot_limit() || k == 0) return;
   thread_local WalkScratch scratch;
-  const Query aligned = query.moved_to(aligned_copy(query.vector(), store.vectors().dimension(), scratch.query));
-  const Walk walk{store, root.epoch, aligned};
+  const VectorTable& vectors = store.vectors();
+  const Query aligned = query.moved_to(aligned_copy(query.vector(), vectors.dimension(), scratch.query));
   ef = std::max(ef, k);
-  const Candidate entry{aligned.distance(store.vectors().row(root.entry)), root.entry};
-  const Candidate start = descend(walk, entry, static_cast<int>(root.levels) - 1, 0);
-  if (visibility.visible == nullptr && ef <= kWidePool) {
-    beam_search(walk, start, 0, ef, Ties::older_first, scratch, aids.stop);
-    return take_all(scratch.pool, k, out);
+  if (aids.codes == nullptr) {
+    const Walk walk{store, root.epoch, aligned};
+    const Candidate entry{aligned.distance(vectors.row(root.entry)), root.entry};
+    find(walk, root, entry, {k, k}, ef, visibility, aids, scratch, out);
+    return;
   }
-  if (const std::uint32_t width = widened(k, ef, aids.hidden, root.nodes);
-      visibility.visible != nullptr && width != 0) {
-    beam_search(walk, start, 0, width, Ties::older_first, scratch, aids.stop);
-    if (take_visible(scratch.pool, width, k, ef, visibility, out)) return;
-    out.clear();
-  }
-  filtered_search(walk, start, ef, visibility, scratch, aids.stop);
-  const std::size_t count = std::min<std::size_t>(k, scratch.results.size());
-  for (std::size_t i = 0; i < count; ++i) {
-    const CandidateKey key = scratch.results[i];
-    out.push_back({distance_of(key), slot_of(key, Ties::older_first)});
-  }
+  const CodeTable& codes = *aids.codes;
+  const CodeQuery approximate =
+      codes.quantizer().prepare(aligned.vector(), aligned_room(codes.stride(), scratch.weights), codes.stride());
+  const CodeWalk walk{store, root.epoch, codes, approximate};
+  Candidate entry;
+  walk.score(&root.entry, 1, [&](Slot slot, float distance) { entry = {distance, slot}; });
+  find(walk, root, entry, {k, ef}, ef, visibility, aids, scratch, out);
+  rescore(vectors, aligned, codes, approximate, k, out);
 }
 
 }  // namespace holdfast::index

@@ -3,17 +3,16 @@
 #include <algorithm>
 #include <functional>
 
-#include "index/score.h"
-
 namespace holdfast::index {
 
-Candidate descend(const Walk& walk, Candidate start, int from, int to) {
+template <class AnyWalk>
+Candidate descend(const AnyWalk& walk, Candidate start, int from, int to) {
   Candidate best = start;
   for (int level = from; level > to; --level) {
     for (bool moved = true; moved;) {
       const std::span<const Slot> links = walk.graph.upper(best.slot, level, walk.epoch);
       moved = false;
-      score(walk.graph.vectors(), walk.query, links.data(), links.size(), [&](Slot slot, float distance) {
+      walk.score(links.data(), links.size(), [&](Slot slot, float distance) {
         const Candidate candidate{distance, slot};
         if (candidate < best) {
           best = candidate;
@@ -25,7 +24,8 @@ Candidate descend(const Walk& walk, Candidate start, int from, int to) {
   return best;
 }
 
-void beam_search(const Walk& walk, Candidate start, int level, std::uint32_t ef, Ties ties, WalkScratch& scratch,
+template <class AnyWalk>
+void beam_search(const AnyWalk& walk, Candidate start, int level, std::uint32_t ef, Ties ties, WalkScratch& scratch,
                  const StopCheck& stop) {
   CandidatePool& pool = scratch.pool;
   pool.reset(ef);
@@ -36,8 +36,9 @@ void beam_search(const Walk& walk, Candidate start, int level, std::uint32_t ef,
   for (std::uint32_t step = 0; pool.take(key); ++step) {
     if (step % kStepsPerStopCheck == 0 && stop()) return;
     const std::size_t count = gather(walk, slot_of(key, ties), level, scratch.visited, scratch.fresh);
+    walk.prefetch(scratch.fresh.data(), count);
     if (CandidateKey next = 0; level == 0 && pool.peek(next)) walk.graph.prefetch_list(slot_of(next, ties));
-    score(walk.graph.vectors(), walk.query, scratch.fresh.data(), count, [&](Slot slot, float distance) {
+    walk.score(scratch.fresh.data(), count, [&](Slot slot, float distance) {
       const CandidateKey candidate = make_key(distance, slot, ties);
       if (candidate >= pool.limit()) return;
       pool.insert(candidate);
@@ -46,7 +47,8 @@ void beam_search(const Walk& walk, Candidate start, int level, std::uint32_t ef,
   }
 }
 
-void filtered_search(const Walk& walk, Candidate start, std::uint32_t ef, const Visibility& visibility,
+template <class AnyWalk>
+void filtered_search(const AnyWalk& walk, Candidate start, std::uint32_t ef, const Visibility& visibility,
                      WalkScratch& scratch, const StopCheck& stop, int level, Ties ties) {
   std::vector<CandidateKey>& frontier = scratch.frontier;
   std::vector<CandidateKey>& results = scratch.results;
@@ -78,9 +80,18 @@ void filtered_search(const Walk& walk, Candidate start, std::uint32_t ef, const 
     frontier.pop_back();
     if (level == 0 && !frontier.empty()) walk.graph.prefetch_list(slot_of(frontier.front(), ties));
     const std::size_t count = gather(walk, slot, level, scratch.visited, scratch.fresh);
-    score(walk.graph.vectors(), walk.query, scratch.fresh.data(), count, consider);
+    walk.score(scratch.fresh.data(), count, consider);
   }
   std::sort_heap(results.begin(), results.end());
 }
+
+template Candidate descend(const Walk&, Candidate, int, int);
+template Candidate descend(const CodeWalk&, Candidate, int, int);
+template void beam_search(const Walk&, Candidate, int, std::uint32_t, Ties, WalkScratch&, const StopCheck&);
+template void beam_search(const CodeWalk&, Candidate, int, std::uint32_t, Ties, WalkScratch&, const StopCheck&);
+template void filtered_search(const Walk&, Candidate, std::uint32_t, const Visibility&, WalkScratch&, const StopCheck&,
+                              int, Ties);
+template void filtered_search(const CodeWalk&, Candidate, std::uint32_t, const Visibility&, WalkScratch&,
+                              const StopCheck&, int, Ties);
 
 }  // namespace holdfast::index

@@ -6,6 +6,7 @@
 
 #include "index/candidate_pool.h"
 #include "index/graph_store.h"
+#include "index/score.h"
 #include "index/search.h"
 
 namespace holdfast::index {
@@ -18,41 +19,60 @@ struct WalkScratch {
   std::vector<CandidateKey> frontier;  ///< wide walks: heap of what is not expanded, nearest on top
   std::vector<CandidateKey> results;   ///< wide walks: heap of the best visible, farthest on top
   std::vector<float> query;            ///< aligned copy of the query
+  std::vector<std::int8_t> weights;    ///< of the query for codes
   std::vector<Candidate> candidates;   ///< insertion: what links are selected from
   CandidatePool mates;                 ///< insertion: nearest members of the batch
 };
 
-/// One walk: which graph, at which epoch, towards what.
+/// One walk: which graph, at which epoch, towards what. Distances are those of the rows.
 struct Walk {
   const GraphStore& graph;
   GraphEpoch epoch;
   const Query& query;
+
+  template <class Use>
+  void score(const Slot* slots, std::size_t count, Use use) const {
+    index::score(graph.vectors(), query, slots, count, use);
+  }
+  void prefetch(const Slot* /*slots*/, std::size_t /*count*/) const {}  // score() does
+};
+
+/// The same with the distances of codes.
+struct CodeWalk {
+  const GraphStore& graph;
+  GraphEpoch epoch;
+  const CodeTable& codes;
+  const CodeQuery& query;
+
+  template <class Use>
+  void score(const Slot* slots, std::size_t count, Use use) const {
+    score_codes(codes, query, slots, count, use);
+  }
+  void prefetch(const Slot* slots, std::size_t count) const { prefetch_codes(codes, slots, count); }
 };
 
 /// Fills `fresh` with the neighbors of `slot` that were not visited before, and now are; returns how many there are.
-[[nodiscard]] inline std::size_t gather(const Walk& walk, Slot slot, int level, VisitedSet& visited,
-                                        std::vector<Slot>& fresh) {
+template <class AnyWalk>
+[[nodiscard]] std::size_t gather(const AnyWalk& walk, Slot slot, int level, VisitedSet& visited,
+                                 std::vector<Slot>& fresh) {
   const std::span<const Slot> links = walk.graph.neighbors(slot, level, walk.epoch);
-  if (fresh.size() < links.size()) fresh.resize(links.size());
-  Slot* const out = fresh.data();
-  std::size_t count = 0;
-  for (const Slot link : links) {
-    out[count] = link;
-    count += visited.insert(link) ? 1 : 0;
-  }
-  return count;
+  if (fresh.size() <= links.size()) fresh.resize(links.size() + 1);
+  return visited.insert_new(links, fresh.data());
 }
 
 /// From `start` through levels `from`..`to` + 1 to the nearest node by steps to ever nearer neighbors (ef = 1).
-[[nodiscard]] Candidate descend(const Walk& walk, Candidate start, int from, int to);
+template <class AnyWalk>
+[[nodiscard]] Candidate descend(const AnyWalk& walk, Candidate start, int from, int to);
 
 /// Beam search at one level from `start`; the best `ef` nodes end up in scratch.pool, nearest first.
-void beam_search(const Walk& walk, Candidate start, int level, std::uint32_t ef, Ties ties, WalkScratch& scratch,
+template <class AnyWalk>
+void beam_search(const AnyWalk& walk, Candidate start, int level, std::uint32_t ef, Ties ties, WalkScratch& scratch,
                  const StopCheck& stop = {});
 
 /// Beam search at one level whose results are the best `ef` visible nodes, in scratch.results, nearest first. Invisible
 /// nodes are walked through and take no place. For wide beams too: its cost per step does not grow with `ef`.
-void filtered_search(const Walk& walk, Candidate start, std::uint32_t ef, const Visibility& visibility,
+template <class AnyWalk>
+void filtered_search(const AnyWalk& walk, Candidate start, std::uint32_t ef, const Visibility& visibility,
                      WalkScratch& scratch, const StopCheck& stop = {}, int level = 0, Ties ties = Ties::older_first);
 
 }  // namespace holdfast::index

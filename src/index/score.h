@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "index/code_table.h"
 #include "index/vector_table.h"
+#include "simd/code_kernels.h"
 
 namespace holdfast::index {
 
@@ -51,13 +53,52 @@ void score(const VectorTable& vectors, const Query& query, const Slot* slots, st
   }
 }
 
-/// Kernels read the query over and over: gives them one that starts on a cache line. It lives as long as `buffer` is
-/// not touched.
+inline void prefetch_codes(const CodeTable& codes, const Slot* slots, std::size_t count) noexcept {
+  constexpr std::size_t kLinesAhead = 4;  // of a row; the kernel asks for the rest as it goes
+  const std::size_t lines = std::min(codes.stride() / 64, kLinesAhead);
+  const bool norms_apart = codes.norms_apart();
+  for (std::size_t i = 0; i < count; ++i) {
+    const CodeTable::Row row = codes.at(slots[i]);
+    for (std::size_t line = 0; line < lines; ++line) __builtin_prefetch(row.codes + line * 64);
+    if (norms_apart) __builtin_prefetch(row.norm);
+  }
+}
+
+/// Approximate distances of `slots` by their codes; `use(slot, distance)` in the order of `slots`.
+template <class Use>
+void score_codes(const CodeTable& codes, const CodeQuery& query, const Slot* slots, std::size_t count, Use use) {
+  constexpr std::size_t kAtOnce = 64;
+  const std::size_t stride = codes.stride();
+  const auto dot = simd::code_kernels().dot_u8;
+  const std::uint8_t* rows[kAtOnce];
+  float norms[kAtOnce];
+  std::int32_t dots[kAtOnce];
+  for (std::size_t begin = 0; begin < count; begin += kAtOnce) {
+    const std::size_t part = std::min(count - begin, kAtOnce);
+    const Slot* const some = slots + begin;
+    for (std::size_t i = 0; i < part; ++i) {
+      const CodeTable::Row row = codes.at(some[i]);
+      rows[i] = row.codes;
+      std::memcpy(&norms[i], row.norm, sizeof(float));
+    }
+    dot(query.weights, rows, part, stride, dots);
+    for (std::size_t i = 0; i < part; ++i) norms[i] = query.distance(norms[i], dots[i]);
+    for (std::size_t i = 0; i < part; ++i) use(some[i], norms[i]);
+  }
+}
+
+/// `count` elements that start on a cache line. They live as long as `buffer` is not touched.
+template <class T>
+T* aligned_room(std::size_t count, std::vector<T>& buffer) {
+  constexpr std::size_t kLine = 64 / sizeof(T);
+  if (buffer.size() < count + kLine) buffer.resize(count + kLine);
+  const auto address = reinterpret_cast<std::uintptr_t>(buffer.data()) / sizeof(T);
+  return buffer.data() + (kLine - address % kLine) % kLine;
+}
+
+/// Kernels read the query over and over: gives them one that starts on a cache line.
 inline const float* aligned_copy(const float* vector, std::uint32_t dimension, std::vector<float>& buffer) {
-  constexpr std::size_t kLineFloats = 64 / sizeof(float);
-  if (buffer.size() < dimension + kLineFloats) buffer.resize(dimension + kLineFloats);
-  const auto address = reinterpret_cast<std::uintptr_t>(buffer.data()) / sizeof(float);
-  float* const at = buffer.data() + (kLineFloats - address % kLineFloats) % kLineFloats;
+  float* const at = aligned_room(dimension, buffer);
   std::copy_n(vector, dimension, at);
   return at;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "index/code_table.h"
 #include "index/graph.h"
 #include "index/stop.h"
 #include "index/vector_table.h"
@@ -31,6 +32,8 @@ struct SearchAids {
   /// in less time than one that looks at the visibility of every node it meets.
   std::uint32_t hidden = kUnknown;
   StopCheck stop = {};
+  /// Walks by these codes instead of by the rows, and compares what was found exactly. Holds the codes of every node.
+  const CodeTable* codes = nullptr;
 };
 
 /// Up to max(k, ef)-wide beam search; `out` receives at most k visible candidates, sorted. Allocates nothing once the

@@ -1,0 +1,158 @@
+#include "index/quantizer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace holdfast::index {
+namespace {
+
+constexpr float kTopCode = 255.0F;
+/// Room left beyond the smallest and the largest value of the sample, of its range, on either side.
+constexpr float kMargin = 0.05F;
+constexpr float kLargestWeight = 127.0F;
+/// Standard deviations of the rounding errors that a bound allows for.
+constexpr float kDeviations = 4.0F;
+
+float scale_of_row(const VectorTable& vectors, const float* row) noexcept {
+  return vectors.metric() == Metric::cosine ? row[vectors.dimension()] : 1.0F;
+}
+
+float inverse_norm(const float* vector, std::size_t dimension) noexcept {
+  double sum = 0;
+  for (std::size_t i = 0; i < dimension; ++i) sum += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
+  return sum > 0 ? static_cast<float>(1.0 / std::sqrt(sum)) : 0.0F;
+}
+
+}  // namespace
+
+Quantizer Quantizer::train(const VectorTable& vectors, std::span<const Slot> sample) {
+  const std::size_t dimension = vectors.dimension();
+  Quantizer made;
+  made.metric_ = vectors.metric();
+  std::vector<float> low(dimension, std::numeric_limits<float>::max());
+  std::vector<float> high(dimension, std::numeric_limits<float>::lowest());
+  std::vector<double> sum(dimension, 0.0);
+  bool whole = vectors.metric() != Metric::cosine;
+  for (const Slot slot : sample) {
+    const float* const row = vectors.address(slot);
+    const float scale = scale_of_row(vectors, row);
+    for (std::size_t i = 0; i < dimension; ++i) {
+      const float x = row[i] * scale;
+      low[i] = std::min(low[i], x);
+      high[i] = std::max(high[i], x);
+      sum[i] += static_cast<double>(x);
+      whole = whole && std::nearbyint(x) == x;
+    }
+  }
+  float widest = 0;
+  for (std::size_t i = 0; i < dimension; ++i) widest = std::max(widest, high[i] - low[i]);
+  made.whole_ = whole && widest <= kTopCode;
+  const float step = made.whole_ ? 1.0F : std::max(widest * (1 + 2 * kMargin) / kTopCode, 1e-30F);
+  made.step_.assign(dimension, step);
+  made.inverse_step_.assign(dimension, 1.0F / step);
+  for (std::size_t i = 0; i < dimension; ++i) {
+    // The range of a component lies in the middle of the 256 codes: what comes later may be smaller or larger.
+    const float room = step * kTopCode - (high[i] - low[i]);
+    float begin = low[i] - room / 2;
+    if (made.whole_) begin = low[i] >= 0 && high[i] <= kTopCode ? 0.0F : std::floor(begin);  // bytes stay bytes
+    const float mean = static_cast<float>(sum[i] / static_cast<double>(sample.size()));
+    const float zero = std::clamp(std::nearbyint((mean - begin) / step), 0.0F, kTopCode);
+    made.low_.push_back(begin);
+    made.zero_.push_back(zero);
+    made.center_.push_back(begin + step * zero);
+  }
+  for (const Slot slot : sample) {
+    const float* const row = vectors.address(slot);
+    const float scale = scale_of_row(vectors, row);
+    double norm = 0;
+    for (std::size_t i = 0; i < dimension; ++i) {
+      const double x = static_cast<double>(row[i] * scale - made.center_[i]);
+      norm += x * x;
+    }
+    made.widest_norm_ = std::max(made.widest_norm_, static_cast<float>(std::sqrt(norm)));
+  }
+  return made;
+}
+
+float Quantizer::encode(const VectorTable& vectors, const float* row, std::uint8_t* code, bool& cut) const noexcept {
+  const std::size_t dimension = step_.size();
+  const float scale = scale_of_row(vectors, row);
+  constexpr std::size_t kLanes = 16;  // sums of their own, so that the compiler may keep them in one register
+  float norms[kLanes] = {};
+  float beyond = 0;
+  const auto one = [&](std::size_t i, std::size_t lane) {
+    const float exact = (row[i] * scale - low_[i]) * inverse_step_[i];
+    const float inside = std::min(std::max(exact, 0.0F), kTopCode);
+    const auto rounded = static_cast<std::int32_t>(inside + 0.5F);
+    code[i] = static_cast<std::uint8_t>(rounded);
+    const float difference = step_[i] * (static_cast<float>(rounded) - zero_[i]);
+    norms[lane] += difference * difference;
+    beyond = std::max(beyond, std::max(exact - inside, inside - exact));
+  };
+  std::size_t i = 0;
+  for (; i + kLanes <= dimension; i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) one(i + lane, lane);
+  }
+  for (std::size_t lane = 0; i < dimension; ++i, ++lane) one(i, lane);
+  cut = beyond > kMargin * kTopCode;
+  float norm = 0;
+  for (const float part : norms) norm += part;
+  return norm;
+}
+
+CodeQuery Quantizer::prepare(const float* query, std::int8_t* weights, std::size_t room) const noexcept {
+  const std::size_t dimension = step_.size();
+  const bool product = metric_ == Metric::inner_product;
+  const float scale = metric_ == Metric::cosine ? inverse_norm(query, dimension) : 1.0F;
+  const auto shifted = [&](std::size_t i) { return product ? query[i] : query[i] * scale - center_[i]; };
+  float widest = 0;
+  for (std::size_t i = 0; i < dimension; ++i) widest = std::max(widest, std::abs(shifted(i) * step_[i]));
+  const float t = widest > 0 ? widest / kLargestWeight : 1.0F;
+  const float inverse_t = 1.0F / t;
+  float zeros = 0;   // sum zero * weight: whole numbers, exact below 2^24
+  float norm = 0;    // |q~ - center|^2
+  float offset = 0;  // inner product: center . q
+  float spread = 0;
+  for (std::size_t i = 0; i < dimension; ++i) {
+    const float weight = std::nearbyint(shifted(i) * step_[i] * inverse_t);
+    weights[i] = static_cast<std::int8_t>(weight);
+    zeros += zero_[i] * weight;
+    const float rounded = weight * t * inverse_step_[i];
+    norm += rounded * rounded;
+    offset += center_[i] * query[i];
+  }
+  std::fill(weights + dimension, weights + room, std::int8_t{0});
+  CodeQuery made;
+  made.weights = weights;
+  const float error_of_row = whole_ ? 0.0F : step_[0];
+  const float error_of_query = t * inverse_step_[0];
+  spread = std::sqrt((error_of_row * error_of_row + error_of_query * error_of_query) / 12.0F);
+  if (product) {
+    made.of_dot = -t;
+    made.constant = t * zeros - offset;
+    const float length = std::sqrt(norm);
+    made.spread = std::sqrt((error_of_row * error_of_row * length * length +
+                             error_of_query * error_of_query * widest_norm_ * widest_norm_) /
+                            12.0F);
+    return made;
+  }
+  const float half = metric_ == Metric::cosine ? 0.5F : 1.0F;
+  made.of_norm = half;
+  made.of_dot = -2 * t * half;
+  made.constant = half * (norm + 2 * t * zeros);
+  made.spread = spread;
+  return made;
+}
+
+float Quantizer::lower_bound(const CodeQuery& query, float approximate) const noexcept {
+  const float bound = kDeviations * query.spread;
+  if (metric_ == Metric::inner_product) return approximate - bound;
+  const float half = metric_ == Metric::cosine ? 0.5F : 1.0F;
+  // The errors across the direction of x - q only ever add: |x~ - q~|^2 has dimension * spread^2 too much.
+  const float square = approximate / half - static_cast<float>(dimension()) * query.spread * query.spread;
+  const float distance = std::sqrt(std::max(square, 0.0F)) - bound;
+  return distance > 0 ? half * distance * distance : 0.0F;
+}
+
+}  // namespace holdfast::index

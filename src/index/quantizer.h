@@ -1,0 +1,82 @@
+// Compact codes: each component of a vector in 8 bits, for walking. (Exact distances come from the rows.)
+//
+//   x~[i] = center[i] + step[i] * (code[i] - zero[i])          0 <= code[i] <= 255
+//
+// A query is made ready for the dot form: with q~[i] = center[i] + t * weight[i] / step[i], weights of 8 signed bits,
+//
+//   |x~ - q~|^2 = |x~ - center|^2 - 2 t * (sum code[i] weight[i] - sum zero[i] weight[i]) + |q~ - center|^2
+//
+// The first term is a number that stands beside the code, the last two sums are constants of the query: what is left
+// for every vector is one integer dot product, of which one instruction (vpdpbusd) does 64 components. See also
+// Aguerrebere, Bhati, Hildebrand, Tepper, Willke: "Similarity search in the blink of an eye with compressed indices"
+// (LVQ), VLDB 2023. Both sides are rounded, so |x~ - q~| differs from |x - q| by what the rounding errors have in the
+// direction of x - q: sqrt((step^2 + (t/step)^2) / 12) per component, whatever the distance.
+//
+// Cosine: vectors and query are divided by their norms first, and the distance is half the square. Inner product: the
+// query is not shifted, and only the integer product counts.
+//
+// Steps: the same for all components (the error of a distance is what counts, not that of a component), wide enough
+// for what the widest component had in the sample; 1, if the sample held whole numbers only, of at most 256 values:
+// then x~ = x. Components beyond the range are cut to it; how many rows that concerns is counted by whoever encodes.
+//
+// Invariants
+//  Z1. A quantizer never changes. Codes, norm and query made by one belong together.
+//  Z2. Encoding and preparing give the same bits on every machine and for any number of threads.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/ids.h"
+#include "holdfast/types.h"
+#include "index/vector_table.h"
+
+namespace holdfast::index {
+
+/// A query in the dot form. The weights stand elsewhere (64-byte aligned, zeros behind the dimension).
+struct CodeQuery {
+  const std::int8_t* weights = nullptr;
+  float of_norm = 0;  ///< distance~ = of_norm * norm + of_dot * dot + constant
+  float of_dot = 0;
+  float constant = 0;
+  float spread = 0;  ///< standard deviation of |x~ - q~| - |x - q|; inner product: of the distance itself
+
+  [[nodiscard]] float distance(float norm, std::int32_t dot) const noexcept {
+    return of_norm * norm + (of_dot * static_cast<float>(dot) + constant);
+  }
+};
+
+class Quantizer {
+ public:
+  /// Learns from rows of the table. REQUIRES at least one slot, rows checked (VectorTable, V4).
+  [[nodiscard]] static Quantizer train(const VectorTable& vectors, std::span<const Slot> sample);
+
+  /// Writes `dimension` codes; the result is the row's norm term. `cut` becomes true if a component was cut by more
+  /// than the margin that training leaves.
+  float encode(const VectorTable& vectors, const float* row, std::uint8_t* code, bool& cut) const noexcept;
+
+  /// REQUIRES room for `room` weights, a multiple of 64, at least the dimension.
+  [[nodiscard]] CodeQuery prepare(const float* query, std::int8_t* weights, std::size_t room) const noexcept;
+
+  /// The smallest exact distance that a row of this approximate one has, but for one in some tens of thousands.
+  [[nodiscard]] float lower_bound(const CodeQuery& query, float approximate) const noexcept;
+
+  [[nodiscard]] std::uint32_t dimension() const noexcept { return static_cast<std::uint32_t>(step_.size()); }
+  [[nodiscard]] bool lossless() const noexcept { return whole_; }
+
+ private:
+  Quantizer() = default;
+  void set_ranges(std::span<const float> low, std::span<const float> high);
+
+  Metric metric_ = Metric::l2;
+  bool whole_ = false;      ///< x~ = x for whole numbers within the range
+  float widest_norm_ = 0;   ///< of |x - center| in the sample
+  std::vector<float> low_;  ///< x~ of code 0
+  std::vector<float> step_;
+  std::vector<float> inverse_step_;
+  std::vector<float> zero_;    ///< the code nearest to the mean
+  std::vector<float> center_;  ///< x~ of that code
+};
+
+}  // namespace holdfast::index
