@@ -303,7 +303,9 @@ struct CollectionStats {
   /// What should be set aside. More than reserve_bytes: the disk has no room for it, or cannot set space aside.
   std::uint64_t reserve_wanted_bytes = 0;
   std::uint64_t vector_bytes = 0;    ///< rows in memory or mapped
-  std::uint64_t overhead_bytes = 0;  ///< everything else in memory: lists, ids, stamps, payload index
+  std::uint64_t overhead_bytes = 0;  ///< everything else in memory: lists, ids, stamps, payload index, codes
+  std::uint64_t code_bytes = 0;      ///< of them codes, by which the graph is searched; 0: there are none yet
+  std::uint64_t code_trainings = 0;  ///< how often codes were trained since open
   std::uint64_t payload_bytes = 0;
   std::uint64_t retained_bytes = 0;   ///< old versions (lists, payloads, rows) that a snapshot may still read
   std::uint64_t reclaim_backlog = 0;  ///< dead rows out of the graph that wait for snapshots to go

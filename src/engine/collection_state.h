@@ -55,8 +55,9 @@ struct PendingGraph {
   std::uint64_t removed = 0;
   Lsn vacuumed = 0;  ///< published, nodes that were dead at this lsn are out of the graph; 0: as before
   RetiredBatch retired{1};
-  RetiredSlotsBatch dead{1};    ///< rows that neither the graph nor the growing range names any more
-  bool frees_arrivals = false;  ///< blocks of them lie before growing_begin that did not in the view before
+  RetiredSlotsBatch dead{1};                ///< rows that neither the graph nor the growing range names any more
+  bool frees_arrivals = false;              ///< blocks of them lie before growing_begin that did not in the view before
+  std::shared_ptr<index::CodeTable> codes;  ///< a new table for all nodes; null: as before
 };
 
 /// A vacuum under way: the dead nodes that it takes out of the graph, and how far it has come.
@@ -65,6 +66,18 @@ struct VacuumPass {
   Lsn lsn = 0;    ///< all of them died at this lsn or before
   Slot next = 0;  ///< rows below do not link to a doomed one any more
   Slot end = 0;   ///< rows that existed at the start; later ones never linked to one
+};
+
+/// Codes of the nodes (coding.h).
+struct CodingState {
+  std::shared_ptr<index::CodeTable> published;  ///< the newest view names it
+  std::shared_ptr<index::CodeTable> making;
+  Slot next = 0;                        ///< nodes below have their code in `making`
+  Slot end = 0;                         ///< nodes from here on came after it was begun: encode_nodes()
+  std::uint64_t trained_nodes = 0;      ///< nodes there were when `published` was trained
+  std::uint64_t making_nodes = 0;       ///< the same of `making`
+  std::uint64_t cut_at_publishing = 0;  ///< rows that did not fit into the ranges then
+  bool given_up = false;
 };
 
 /// How the last step of a kind ended, and at which lsn and epoch it looked. ok: it worked.
@@ -78,6 +91,7 @@ struct StepOutcome {
 struct MutatorState {
   std::optional<PendingGraph> pending;
   std::optional<VacuumPass> vacuum;
+  CodingState coding;
   std::uint64_t changed_nodes = 0;  ///< added or removed since then
   bool vacuum_next = false;         ///< indexing and vacuum take turns
   bool vacuum_failed = false;       ///< the last step of a vacuum did
@@ -121,6 +135,8 @@ class CollectionState {
   // --- graph mutator ---
   Mutex graph_mutex;
   MutatorState mutator HF_GUARDED_BY(graph_mutex);
+  std::atomic<std::uint64_t> code_bytes{0};  // meters: relaxed
+  std::atomic<std::uint64_t> code_trainings{0};
   /// Every living node can be reached as of this epoch. Written by the graph mutator; relaxed: compared with the epoch
   /// of a view, which orders nothing by it.
   std::atomic<GraphEpoch> connected_epoch{0};

@@ -10,6 +10,7 @@
 
 #include "base/plant.h"
 #include "base/try.h"
+#include "engine/coding.h"
 #include "engine/commit.h"
 #include "engine/rows.h"
 #include "engine/vacuum.h"
@@ -56,6 +57,7 @@ Status index_batch(CollectionState& state, const View& view) HF_REQUIRES(state.g
       state.connected_epoch.store(made.root.epoch, std::memory_order_relaxed);  // as before
   } else {
     const ViewRows rows(state.store.slots(), view.lsn);
+    HF_TRY(encode_nodes(state, made.added));
     index::GraphWriter writer = state.store.graph_writer();
     HF_ASSIGN(made.root,
               writer.insert(view.graph, made.added, rows.alive(), worker_count(state), made.retired.front()));
@@ -86,9 +88,18 @@ bool wants_connect(const CollectionState& state, const View& view) HF_REQUIRES(s
   return !is_connected(state, view) && state.mutator.changed_nodes >= view.graph.nodes / 100;
 }
 
-enum class Job { none, index, vacuum, connect };
+/// Makes codes for the nodes that are there, a piece of them.
+void encode(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
+  PendingGraph made;
+  if (!codes_piece(state, view, made)) return;
+  if (is_connected(state, view)) state.connected_epoch.store(made.root.epoch, std::memory_order_relaxed);  // as before
+  state.mutator.pending = std::move(made);
+}
+
+enum class Job { none, codes, index, vacuum, connect };
 
 Job next_job(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
+  if (wants_codes(state, view)) return Job::codes;  // a few milliseconds for each piece
   const bool growing = view.growing_begin != view.growing_end;
   const bool dead = wants_vacuum(state, view);
   if (growing && dead) {
@@ -104,6 +115,7 @@ Job next_job(CollectionState& state, const View& view) HF_REQUIRES(state.graph_m
 
 Status do_job(CollectionState& state, const View& view, Job job) HF_REQUIRES(state.graph_mutex) {
   switch (job) {
+    case Job::codes: encode(state, view); return {};
     case Job::index: return index_batch(state, view);
     case Job::vacuum: begin_vacuum(state, view); return vacuum_piece(state, view);
     case Job::connect: return connect(state, view);
@@ -211,7 +223,7 @@ Result<bool> guarded_step(CollectionState& state, Job forced = Job::none) {
   return outcome;
 }
 
-/// Steps on this thread until every node of the graph at the time of the call can be reached.
+/// Steps on this thread until every node of the graph at the time of the call can be reached, and has its code.
 Status connect_now(CollectionState& state) {
   const GraphEpoch goal = [&] { return Pin(state.store.pins())->graph.epoch; }();
   const auto pending = [&] {
@@ -221,6 +233,11 @@ Status connect_now(CollectionState& state) {
   while (state.connected_epoch.load(std::memory_order_relaxed) < goal || pending()) {
     HF_TRY(guarded_step(state, Job::connect).status());
   }
+  const auto uncoded = [&] {
+    MutexLock lock(state.graph_mutex);
+    return wants_codes(state, *Pin(state.store.pins()));
+  };
+  while (uncoded()) HF_TRY(guarded_step(state, Job::codes).status());
   return {};
 }
 
@@ -241,7 +258,8 @@ void publish_pending(CollectionState& state) {
         {0, made.root.epoch, 0, [&store, begin = made.growing_begin] { store.free_arrivals_before(begin); }});
     made.frees_arrivals = false;
   }
-  state.store.publish_graph({made.root, made.growing_begin, made.added, made.removed});
+  state.store.publish_graph({made.root, made.growing_begin, made.added, made.removed, made.codes.get()});
+  if (made.codes) codes_were_published(state, std::exchange(made.codes, {}), made.root.epoch);
   state.store.reclaimer().retire_lists(std::exchange(made.retired, {}));
   state.store.reclaimer().retire_slots(std::exchange(made.dead, {}));
   if (made.vacuumed != 0) state.vacuumed_lsn.store(made.vacuumed, std::memory_order_release);  // pairs with vacuum()

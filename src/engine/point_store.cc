@@ -53,6 +53,7 @@ void PointStore::publish_graph(const GraphChange& change) {
   next.dead_in_graph -= change.removed;
   next.graph = change.root;
   next.growing_begin = change.growing_begin;
+  if (change.codes != nullptr) next.codes = change.codes;
   publish(next);
 }
 

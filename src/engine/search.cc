@@ -54,7 +54,7 @@ void find_rows(const CollectionState& state, const View& view, std::span<const f
   // Without dead nodes the walk needs no look at the stamps at all.
   const index::Visibility shown = view.dead_in_graph == 0 ? index::Visibility{} : rows.alive();
   const auto hidden = static_cast<std::uint32_t>(std::min<std::uint64_t>(view.dead_in_graph, view.graph.nodes));
-  index::search_graph(store.graph(), view.graph, query, options.k, ef, shown, out, {hidden, stop});
+  index::search_graph(store.graph(), view.graph, query, options.k, ef, shown, out, {hidden, stop, view.codes});
   if (HF_PLANTED(growing_tier_is_not_searched)) return;
   store.arrivals().for_each_run(view.growing_begin, view.growing_end, [&](std::span<const Slot> run) {
     index::scan_slots(store.vectors(), query, run, options.k, rows.alive(), stop, out);

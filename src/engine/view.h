@@ -7,6 +7,10 @@
 #include "engine/arrivals.h"
 #include "index/graph.h"
 
+namespace holdfast::index {
+class CodeTable;
+}
+
 namespace holdfast::engine {
 
 struct View {
@@ -19,6 +23,7 @@ struct View {
   std::uint64_t values = 0;         ///< visible rows: more than `live` if a point has several vectors
   std::uint64_t dead_in_graph = 0;  ///< nodes of the graph that are not visible
   index::GraphRoot graph;
+  const index::CodeTable* codes = nullptr;  ///< holds the code of every node of `graph`; null: there are none yet
 };
 
 }  // namespace holdfast::engine

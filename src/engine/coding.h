@@ -1,0 +1,42 @@
+// Compact codes of the graph's nodes (index/code_table.h): when they are made, and how views come by them.
+//
+// Once there are some thousand nodes, the graph mutator trains a quantizer on a sample of them and encodes all, a chunk
+// at a time; nodes that come meanwhile are put in as they come. Only when every node has its code a view names the
+// table, from then on all views do, and every batch of the indexer encodes its nodes before it is published. It is done
+// again when the collection has outgrown the sample, or when many vectors lie beyond its ranges; the table before is
+// freed when no view names it any more.
+//
+// Invariants
+//  Q1. Every node of a view's graph has its code in the table that the view names.
+//  Q2. A view that names no table is searched by rows. Nothing depends on codes but time: distances are exact.
+//  Q3. Nothing of it is on disk: codes are made anew after open. A collection in which rows are damaged, or for whose
+//      codes there is no memory, does without them until it is opened again.
+// Threading: the graph mutator.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "base/ids.h"
+#include "engine/collection_state.h"
+#include "engine/view.h"
+#include "holdfast/status.h"
+#include "index/code_table.h"
+#include "index/graph.h"
+
+namespace holdfast::engine {
+
+/// Whether codes_piece() has something to do.
+[[nodiscard]] bool wants_codes(const CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex);
+
+/// Trains, or encodes the next chunk; with the last one `made` names the new table. True if it does.
+bool codes_piece(CollectionState& state, const View& view, PendingGraph& made) HF_REQUIRES(state.graph_mutex);
+
+/// Before new nodes are published. resource_exhausted: they must not be.
+Status encode_nodes(CollectionState& state, std::span<const index::NewNode> nodes) HF_REQUIRES(state.graph_mutex);
+
+/// After a view was published that names `codes`.
+void codes_were_published(CollectionState& state, std::shared_ptr<index::CodeTable> codes, GraphEpoch epoch)
+    HF_REQUIRES(state.graph_mutex);
+
+}  // namespace holdfast::engine
