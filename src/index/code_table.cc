@@ -20,6 +20,7 @@ CodeTable::CodeTable(Quantizer quantizer)
   norm_begin_ = room ? stride_ - sizeof(float) : stride_ * kChunkSlots;
   norm_stride_ = room ? stride_ : sizeof(float);
   directory_ = reinterpret_cast<std::uint8_t**>(directory_memory_.data());
+  exact_.store(quantizer_.codes_are_components(), std::memory_order_relaxed);
 }
 
 Status CodeTable::reserve(Slot end) {
@@ -45,10 +46,10 @@ Status CodeTable::reserve(Slot end) {
 
 void CodeTable::assign(const VectorTable& vectors, Slot slot) noexcept {
   auto* const code = const_cast<std::uint8_t*>(row(slot));
-  bool cut = false;
-  const float norm = quantizer_.encode(vectors, vectors.row(slot), code, cut);
-  std::memcpy(const_cast<std::uint8_t*>(norm_address(slot)), &norm, sizeof norm);
-  if (cut) cut_rows_.fetch_add(1, std::memory_order_relaxed);
+  const Quantizer::Coded coded = quantizer_.encode(vectors, vectors.row(slot), code);
+  std::memcpy(const_cast<std::uint8_t*>(norm_address(slot)), &coded.norm, sizeof coded.norm);
+  if (coded.cut) cut_rows_.fetch_add(1, std::memory_order_relaxed);
+  if (!coded.lossless) exact_.store(false, std::memory_order_relaxed);
 }
 
 }  // namespace holdfast::index

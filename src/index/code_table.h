@@ -50,6 +50,9 @@ class CodeTable {
   Status reserve(Slot end);
   /// Encodes the row of a slot. REQUIRES reserve() beyond it.
   void assign(const VectorTable& vectors, Slot slot) noexcept;
+  /// Whether the codes of all rows are the components themselves, so that exact distances may be taken from them.
+  /// Becomes false before a row of which that is not so is published (T1 orders it).
+  [[nodiscard]] bool exact() const noexcept { return exact_.load(std::memory_order_relaxed); }
   /// Rows that held components far beyond the quantizer's range, of all that were assigned.
   [[nodiscard]] std::uint64_t cut_rows() const noexcept { return cut_rows_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t memory_bytes() const noexcept { return memory_bytes_.load(std::memory_order_relaxed); }
@@ -69,6 +72,7 @@ class CodeTable {
   Pages directory_memory_;
   std::uint8_t** directory_ = nullptr;
   std::vector<Pages> chunks_;
+  std::atomic<bool> exact_{false};          // relaxed: see exact()
   std::atomic<std::uint64_t> cut_rows_{0};  // meters: relaxed
   std::atomic<std::uint64_t> memory_bytes_{0};
 };

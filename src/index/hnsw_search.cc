@@ -76,13 +76,36 @@ void find(const AnyWalk& walk, const GraphRoot& root, Candidate entry, Wanted wa
   for (std::size_t i = 0; i < count; ++i) out.push_back(candidate_of(scratch.results[i]));
 }
 
+/// Exact distances by the rows.
+void measure_rows(const VectorTable& vectors, const Query& query, Candidate* candidates, std::size_t count) {
+  constexpr std::size_t kAtOnce = 16;
+  Slot slots[kAtOnce];
+  for (std::size_t begin = 0; begin < count; begin += kAtOnce) {
+    const std::size_t part = std::min(count - begin, kAtOnce);
+    for (std::size_t i = 0; i < part; ++i) slots[i] = candidates[begin + i].slot;
+    Candidate* next = candidates + begin;
+    score(vectors, query, slots, part, [&](Slot, float distance) { (next++)->distance = distance; });
+  }
+}
+
+/// Exact distances by codes that are the components: they are in the cache already. REQUIRES codes.exact().
+void measure_codes(const Query& query, const CodeTable& codes, Candidate* candidates, std::size_t count) {
+  for (std::size_t begin = 0; begin < count; begin += 4) {
+    const void* rows[4];
+    float distances[4];
+    const std::size_t part = std::min<std::size_t>(count - begin, 4);
+    for (std::size_t i = 0; i < 4; ++i) rows[i] = codes.row(candidates[begin + std::min(i, part - 1)].slot);
+    query.distance_of_bytes_x4(rows, distances);
+    for (std::size_t i = 0; i < part; ++i) candidates[begin + i].distance = distances[i];
+  }
+}
+
 /// Gives the nearest of the candidates their exact distances: in the order of the approximate ones, until none that is
 /// left can be among the k nearest any more.
 void rescore(const VectorTable& vectors, const Query& query, const CodeTable& codes, const CodeQuery& approximate,
              std::uint32_t k, std::vector<Candidate>& candidates) {
-  constexpr std::size_t kAtOnce = 8;
+  constexpr std::size_t kAtOnce = 4;
   std::size_t done = 0;
-  Slot slots[kAtOnce];
   const auto nearer = [](const Candidate& a, const Candidate& b) { return a < b; };
   while (done < candidates.size()) {
     if (done >= k) {
@@ -93,11 +116,10 @@ void rescore(const VectorTable& vectors, const Query& query, const CodeTable& co
     }
     const std::size_t count =
         std::min(candidates.size() - done, std::max<std::size_t>(done < k ? k - done : 1, kAtOnce));
-    for (std::size_t begin = done; begin < done + count; begin += kAtOnce) {
-      const std::size_t part = std::min(done + count - begin, kAtOnce);
-      for (std::size_t i = 0; i < part; ++i) slots[i] = candidates[begin + i].slot;
-      Candidate* next = &candidates[begin];
-      score(vectors, query, slots, part, [&](Slot, float distance) { (next++)->distance = distance; });
+    if (codes.exact()) {
+      measure_codes(query, codes, &candidates[done], count);
+    } else {
+      measure_rows(vectors, query, &candidates[done], count);
     }
     done += count;
   }

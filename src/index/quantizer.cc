@@ -62,6 +62,7 @@ Quantizer Quantizer::train(const VectorTable& vectors, std::span<const Slot> sam
     made.zero_.push_back(zero);
     made.center_.push_back(begin + step * zero);
   }
+  made.bytes_ = made.whole_ && std::all_of(made.low_.begin(), made.low_.end(), [](float begin) { return begin == 0; });
   for (const Slot slot : sample) {
     const float* const row = vectors.address(slot);
     const float scale = scale_of_row(vectors, row);
@@ -75,12 +76,13 @@ Quantizer Quantizer::train(const VectorTable& vectors, std::span<const Slot> sam
   return made;
 }
 
-float Quantizer::encode(const VectorTable& vectors, const float* row, std::uint8_t* code, bool& cut) const noexcept {
+Quantizer::Coded Quantizer::encode(const VectorTable& vectors, const float* row, std::uint8_t* code) const noexcept {
   const std::size_t dimension = step_.size();
   const float scale = scale_of_row(vectors, row);
   constexpr std::size_t kLanes = 16;  // sums of their own, so that the compiler may keep them in one register
   float norms[kLanes] = {};
   float beyond = 0;
+  float rounding = 0;
   const auto one = [&](std::size_t i, std::size_t lane) {
     const float exact = (row[i] * scale - low_[i]) * inverse_step_[i];
     const float inside = std::min(std::max(exact, 0.0F), kTopCode);
@@ -89,16 +91,19 @@ float Quantizer::encode(const VectorTable& vectors, const float* row, std::uint8
     const float difference = step_[i] * (static_cast<float>(rounded) - zero_[i]);
     norms[lane] += difference * difference;
     beyond = std::max(beyond, std::max(exact - inside, inside - exact));
+    const float error = exact - static_cast<float>(rounded);
+    rounding = std::max(rounding, std::max(error, -error));
   };
   std::size_t i = 0;
   for (; i + kLanes <= dimension; i += kLanes) {
     for (std::size_t lane = 0; lane < kLanes; ++lane) one(i + lane, lane);
   }
   for (std::size_t lane = 0; i < dimension; ++i, ++lane) one(i, lane);
-  cut = beyond > kMargin * kTopCode;
-  float norm = 0;
-  for (const float part : norms) norm += part;
-  return norm;
+  Coded coded;
+  coded.cut = beyond > kMargin * kTopCode;
+  coded.lossless = whole_ && rounding == 0;
+  for (const float part : norms) coded.norm += part;
+  return coded;
 }
 
 CodeQuery Quantizer::prepare(const float* query, std::int8_t* weights, std::size_t room) const noexcept {

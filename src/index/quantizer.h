@@ -52,9 +52,13 @@ class Quantizer {
   /// Learns from rows of the table. REQUIRES at least one slot, rows checked (VectorTable, V4).
   [[nodiscard]] static Quantizer train(const VectorTable& vectors, std::span<const Slot> sample);
 
-  /// Writes `dimension` codes; the result is the row's norm term. `cut` becomes true if a component was cut by more
-  /// than the margin that training leaves.
-  float encode(const VectorTable& vectors, const float* row, std::uint8_t* code, bool& cut) const noexcept;
+  struct Coded {
+    float norm = 0;         ///< the row's norm term
+    bool cut = false;       ///< a component was cut by more than the margin that training leaves
+    bool lossless = false;  ///< x~ = x
+  };
+  /// Writes `dimension` codes.
+  Coded encode(const VectorTable& vectors, const float* row, std::uint8_t* code) const noexcept;
 
   /// REQUIRES room for `room` weights, a multiple of 64, at least the dimension.
   [[nodiscard]] CodeQuery prepare(const float* query, std::int8_t* weights, std::size_t room) const noexcept;
@@ -64,12 +68,15 @@ class Quantizer {
 
   [[nodiscard]] std::uint32_t dimension() const noexcept { return static_cast<std::uint32_t>(step_.size()); }
   [[nodiscard]] bool lossless() const noexcept { return whole_; }
+  /// Whether codes that were not cut are the components themselves, so that distances from them are the exact ones.
+  [[nodiscard]] bool codes_are_components() const noexcept { return bytes_; }
 
  private:
   Quantizer() = default;
   void set_ranges(std::span<const float> low, std::span<const float> high);
 
   Metric metric_ = Metric::l2;
+  bool bytes_ = false;      ///< whole_, center and step of no consequence: code = component
   bool whole_ = false;      ///< x~ = x for whole numbers within the range
   float widest_norm_ = 0;   ///< of |x - center| in the sample
   std::vector<float> low_;  ///< x~ of code 0

@@ -32,6 +32,7 @@
 #include "holdfast/status.h"
 #include "holdfast/types.h"
 #include "simd/kernels.h"
+#include "simd/typed_kernels.h"
 
 namespace holdfast::index {
 
@@ -145,6 +146,12 @@ class Query {
   /// Exact distance to a row (see Metric). Bit-identical for a pair however it is asked for (kernels K1), and the same
   /// in both directions. Never NaN: sums that overflow to one are +inf.
   [[nodiscard]] float distance(const float* row) const noexcept { return finish(one_(vector_, row, dimension_), row); }
+  /// The same, bit for bit, for a row whose components stand in a byte each (typed_kernels.h, T1). Not for cosine.
+  void distance_of_bytes_x4(const void* const rows[4], float out[4]) const noexcept {
+    const simd::RowKernels& kernels = simd::typed_kernels().u8;
+    (metric_ == Metric::l2 ? kernels.l2_x4 : kernels.dot_x4)(vector_, rows, dimension_, out);
+    for (int j = 0; j < 4; ++j) out[j] = never_nan(metric_ == Metric::l2 ? out[j] : 0.0F - out[j]);
+  }
   void distance_x4(const float* const rows[4], float out[4]) const noexcept {
     four_(vector_, rows, dimension_, out);
     if (metric_ == Metric::l2) {
