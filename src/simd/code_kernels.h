@@ -9,9 +9,8 @@
 //      Speed does ask for something: rows and query that begin on a 64-byte boundary, dimensions and words that fill
 //      whole cache lines.
 //  C3. Rows are read in the order given, up to eight at a time, and none is prefetched here: the processor itself runs
-//      several groups ahead. (AVX-512, 8-bit rows at random places, each row of the next group prefetched along: rows
-//      of 960 dimensions from 100 MB 4 to 9 % faster, shorter ones within 3 %, all from L2 10 to 30 % slower.) Who
-//      knows the rows earlier than the call prefetches them then.
+//      several groups ahead, and prefetching what already lies in the second-level cache costs time. Who knows the rows
+//      earlier than the call prefetches them then.
 #pragma once
 
 #include <span>
