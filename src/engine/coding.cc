@@ -126,12 +126,14 @@ Status encode_nodes(CollectionState& state, std::span<const index::NewNode> node
   return {};
 }
 
-void codes_were_published(CollectionState& state, std::shared_ptr<index::CodeTable> codes, GraphEpoch epoch) {
+void retire_codes(CollectionState& state, GraphEpoch epoch) {
+  const CodingState& coding = state.mutator.coding;
+  if (!coding.published) return;
+  state.store.reclaimer().retire({0, epoch, coding.published->memory_bytes(), [old = coding.published] {}});
+}
+
+void codes_were_published(CollectionState& state, std::shared_ptr<index::CodeTable> codes) noexcept {
   CodingState& coding = state.mutator.coding;
-  if (coding.published) {
-    const std::uint64_t bytes = coding.published->memory_bytes();
-    state.store.reclaimer().retire({0, epoch, bytes, [old = coding.published] {}});
-  }
   if (coding.making == codes) coding.making.reset();
   coding.trained_nodes = coding.making_nodes;
   coding.cut_at_publishing = codes->cut_rows();

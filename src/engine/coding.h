@@ -35,8 +35,12 @@ bool codes_piece(CollectionState& state, const View& view, PendingGraph& made) H
 /// Before new nodes are published. resource_exhausted: they must not be.
 Status encode_nodes(CollectionState& state, std::span<const index::NewNode> nodes) HF_REQUIRES(state.graph_mutex);
 
+/// Before a view of `epoch` is published that names another table: the one of now is freed when nobody names it any
+/// more. Throws bad_alloc.
+void retire_codes(CollectionState& state, GraphEpoch epoch) HF_REQUIRES(state.graph_mutex);
+
 /// After a view was published that names `codes`.
-void codes_were_published(CollectionState& state, std::shared_ptr<index::CodeTable> codes, GraphEpoch epoch)
+void codes_were_published(CollectionState& state, std::shared_ptr<index::CodeTable> codes) noexcept
     HF_REQUIRES(state.graph_mutex);
 
 }  // namespace holdfast::engine

@@ -58,6 +58,7 @@ struct PendingGraph {
   RetiredSlotsBatch dead{1};                ///< rows that neither the graph nor the growing range names any more
   bool frees_arrivals = false;              ///< blocks of them lie before growing_begin that did not in the view before
   std::shared_ptr<index::CodeTable> codes;  ///< a new table for all nodes; null: as before
+  bool codes_retired = false;               ///< the table before `codes` waits for its readers already
 };
 
 /// A vacuum under way: the dead nodes that it takes out of the graph, and how far it has come.

@@ -258,8 +258,12 @@ void publish_pending(CollectionState& state) {
         {0, made.root.epoch, 0, [&store, begin = made.growing_begin] { store.free_arrivals_before(begin); }});
     made.frees_arrivals = false;
   }
+  if (made.codes && !made.codes_retired) {
+    retire_codes(state, made.root.epoch);
+    made.codes_retired = true;
+  }
   state.store.publish_graph({made.root, made.growing_begin, made.added, made.removed, made.codes.get()});
-  if (made.codes) codes_were_published(state, std::exchange(made.codes, {}), made.root.epoch);
+  if (made.codes) codes_were_published(state, std::exchange(made.codes, {}));
   state.store.reclaimer().retire_lists(std::exchange(made.retired, {}));
   state.store.reclaimer().retire_slots(std::exchange(made.dead, {}));
   if (made.vacuumed != 0) state.vacuumed_lsn.store(made.vacuumed, std::memory_order_release);  // pairs with vacuum()
