@@ -4,6 +4,7 @@
 //   graph_bench                       sift-100k and fashion-mnist from $HOLDFAST_DATA or ../shared/data
 //   graph_bench sift-100k-128-l2      one data set
 //   graph_bench --reps 3 --alone ...  three passes per point; without hnswlib. Walks by rows first, then by codes.
+//   graph_bench --by-codes ...         builds by codes, too
 //   graph_bench churn                 replacing points at random, vacuums, and a fresh build beside it (graph_churn.h);
 //                                     --live n, --replace n, --synthetic
 //
@@ -65,14 +66,19 @@ class Own {
     if (!table_.reserve(rows_).ok() || !graph_.reserve(rows_).ok()) std::exit(1);
     for (Slot slot = 0; slot < rows_; ++slot) table_.assign(slot, set.base.row(slot));
   }
-  void build(unsigned threads) {
+  /// `by_codes`: walks by codes as soon as there are a thousand nodes to train them on.
+  void build(unsigned threads, bool by_codes) {
     index::GraphWriter writer = graph_.writer();
     std::vector<index::RetiredList> retired;
     for (Slot next = 0; next < rows_;) {
       const auto count = static_cast<Slot>(index::GraphWriter::batch_size(root_.nodes, rows_ - next));
       std::vector<index::NewNode> batch;
       for (Slot i = next; i < next + count; ++i) batch.push_back({i, index::level_for(mix64(i), kM)});
-      auto root = writer.insert(root_, batch, threads, retired);
+      if (by_codes && !codes_ && next >= 1'000) make_codes(next);
+      if (codes_) {
+        for (const index::NewNode& node : batch) codes_->assign(table_, node.slot);
+      }
+      auto root = writer.insert(root_, batch, {}, threads, retired, codes_.get());
       if (!root.ok()) {
         std::fprintf(stderr, "%s\n", root.status().to_string().c_str());
         std::exit(1);
@@ -85,12 +91,12 @@ class Own {
     }
   }
   /// From here on searches walk by codes.
-  void make_codes() {
+  void make_codes(Slot end) {
     std::vector<Slot> sample;
-    for (Slot slot = 0; slot < std::min<Slot>(rows_, 10'000); ++slot) sample.push_back(slot);
+    for (Slot slot = 0; slot < std::min<Slot>(end, 10'000); ++slot) sample.push_back(slot);
     codes_ = std::make_unique<index::CodeTable>(index::Quantizer::train(table_, sample));
     if (!codes_->reserve(rows_).ok()) std::exit(1);
-    for (Slot slot = 0; slot < rows_; ++slot) codes_->assign(table_, slot);
+    for (Slot slot = 0; slot < end; ++slot) codes_->assign(table_, slot);
     std::printf("  codes: %llu rows cut, %.0f bytes per node\n", static_cast<unsigned long long>(codes_->cut_rows()),
                 static_cast<double>(codes_->memory_bytes()) / rows_);
   }
@@ -192,7 +198,7 @@ void print(const Curves& curves) {
   }
 }
 
-int run(const std::string& name, int reps, bool alone, unsigned threads) {
+int run(const std::string& name, int reps, bool alone, unsigned threads, bool by_codes) {
   const auto root = data_root("");
   auto loaded =
       root.empty() ? Result<Dataset>(Status(StatusCode::not_found, "no data folder")) : load_dataset(root, name);
@@ -204,7 +210,7 @@ int run(const std::string& name, int reps, bool alone, unsigned threads) {
   std::printf("%s: %u x %u, M %u, ef_construction %u, %u threads\n", name.c_str(), set.base.rows, set.base.dim, kM,
               kEfConstruction, threads);
   Own own(set);
-  const Times built = timed([&] { own.build(threads); });
+  const Times built = timed([&] { own.build(threads, by_codes); });
   std::printf("  build: %.2f s wall, %.2f s processor\n", built.wall, built.processor);
   own.print_shape();
   std::fflush(stdout);
@@ -220,7 +226,8 @@ int run(const std::string& name, int reps, bool alone, unsigned threads) {
     std::fflush(stdout);
   }
   print(measure(set, peer_queries, own, peer.get(), reps));
-  const Times encoded = timed([&] { own.make_codes(); });
+  if (by_codes) return 0;
+  const Times encoded = timed([&] { own.make_codes(set.base.rows); });
   std::printf("  by codes of 8 bits, made in %.3f s:\n", encoded.wall);
   print(measure(set, peer_queries, own, peer.get(), reps));
   std::fflush(stdout);
@@ -241,6 +248,7 @@ int main(int argc, char** argv) {
   using holdfast::bench::number;
   int reps = 5;
   bool alone = false;
+  bool by_codes = false;
   unsigned threads = 2;
   holdfast::bench::ChurnPlan churn;
   std::vector<std::string> names;
@@ -251,6 +259,8 @@ int main(int argc, char** argv) {
       threads = number(argv[++i]);
     } else if (std::strcmp(argv[i], "--alone") == 0) {
       alone = true;
+    } else if (std::strcmp(argv[i], "--by-codes") == 0) {
+      by_codes = true;
     } else if (std::strcmp(argv[i], "--live") == 0 && i + 1 < argc) {
       churn.live = number(argv[++i]);
     } else if (std::strcmp(argv[i], "--replace") == 0 && i + 1 < argc) {
@@ -267,7 +277,7 @@ int main(int argc, char** argv) {
   }
   if (names.empty()) names = {"sift-100k-128-l2", "fashion-mnist-784-l2"};
   for (const std::string& name : names) {
-    if (const int code = holdfast::bench::run(name, reps, alone, threads); code != 0) return code;
+    if (const int code = holdfast::bench::run(name, reps, alone, threads, by_codes); code != 0) return code;
   }
   return 0;
 }

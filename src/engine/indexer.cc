@@ -59,8 +59,8 @@ Status index_batch(CollectionState& state, const View& view) HF_REQUIRES(state.g
     const ViewRows rows(state.store.slots(), view.lsn);
     HF_TRY(encode_nodes(state, made.added));
     index::GraphWriter writer = state.store.graph_writer();
-    HF_ASSIGN(made.root,
-              writer.insert(view.graph, made.added, rows.alive(), worker_count(state), made.retired.front()));
+    HF_ASSIGN(made.root, writer.insert(view.graph, made.added, rows.alive(), worker_count(state), made.retired.front(),
+                                       state.mutator.coding.published.get()));
   }
   made.dead.front().lsn = HF_PLANTED(deaths_before_indexing_ask_for_no_snapshot) ? 0 : view.lsn;
   made.dead.front().epoch = HF_PLANTED(deaths_before_indexing_ask_for_no_snapshot) ? 0 : made.root.epoch;

@@ -57,6 +57,7 @@ struct GraphParams {
 [[nodiscard]] int level_for(std::uint64_t id_hash, std::uint32_t m) noexcept;
 
 struct NeighborList;  // neighbor_list.h
+class CodeTable;      // code_table.h
 
 /// A list that was superseded: free it with release_list() once no pinned root is older than `epoch`.
 struct RetiredList {
@@ -145,9 +146,11 @@ class GraphWriter {
   /// to the new node, so that walks find it. invalid_argument: a slot that was not reserved, is a node already, was not
   /// released or stands twice in `nodes`; nothing changed. REQUIRES at most batch_size() nodes for a graph of full
   /// quality: in a batch that is large against the graph, clusters see only themselves.
+  /// `codes`: walks by these instead of by the rows, and compares exactly what it chooses from; must hold the codes of
+  /// every node and of the new ones. The graph then depends on them, too.
   [[nodiscard]] Result<GraphRoot> insert(const GraphRoot& base, std::span<const NewNode> nodes,
                                          const Visibility& linkable, unsigned threads,
-                                         std::vector<RetiredList>& retired);
+                                         std::vector<RetiredList>& retired, const CodeTable* codes = nullptr);
   [[nodiscard]] Result<GraphRoot> insert(const GraphRoot& base, std::span<const NewNode> nodes, unsigned threads,
                                          std::vector<RetiredList>& retired) {
     return insert(base, nodes, {}, threads, retired);

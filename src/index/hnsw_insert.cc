@@ -27,6 +27,7 @@
 #include <limits>
 #include <new>
 #include <string>
+#include <type_traits>
 
 #include "base/plant.h"
 #include "base/random.h"
@@ -70,13 +71,15 @@ bool sorts_before(const ReverseLink& a, const ReverseLink& b) noexcept {
 }  // namespace
 
 Insertion::Insertion(GraphStore& store, std::vector<WalkScratch>& scratch, const GraphRoot& base,
-                     std::span<const NewNode> nodes, const Visibility& linkable, unsigned threads)
+                     std::span<const NewNode> nodes, const Visibility& linkable, unsigned threads,
+                     const CodeTable* codes)
     : store_(store),
       scratch_(scratch),
       base_(base),
       nodes_(nodes),
       linkable_(linkable),
-      threads_(std::clamp(threads, 1U, kThreadsMax)) {}
+      threads_(std::clamp(threads, 1U, kThreadsMax)),
+      codes_(codes) {}
 
 Insertion::~Insertion() {
   for (UpperNode* node : uppers_) {
@@ -169,7 +172,8 @@ void Insertion::choose_width() {
 
 /// The best linkable nodes of one level into scratch.results, nearest first; `nearest`, where to start, becomes the
 /// first of them.
-void Insertion::find_linkable(const Walk& walk, int level, Candidate& nearest, WalkScratch& scratch) const {
+template <class AnyWalk>
+void Insertion::find_linkable(const AnyWalk& walk, int level, Candidate& nearest, WalkScratch& scratch) const {
   const std::uint32_t ef = store_.params().ef_construction;
   std::vector<CandidateKey>& found = scratch.results;
   const std::uint32_t width = linkable_.visible == nullptr ? ef : width_;
@@ -196,17 +200,26 @@ void Insertion::find_linkable(const Walk& walk, int level, Candidate& nearest, W
 }
 
 void Insertion::choose_for(std::size_t member, WalkScratch& scratch, SelectScratch& select) {
+  const Query query = Query::of_row(store_.vectors(), nodes_[member].slot);
+  if (codes_ == nullptr) return choose_along(Walk{store_, base_.epoch, query}, member, query, scratch, select);
+  const std::size_t room = codes_->stride();
+  const CodeQuery approximate = codes_->quantizer().prepare(query.vector(), aligned_room(room, scratch.weights), room);
+  choose_along(CodeWalk{store_, base_.epoch, *codes_, approximate}, member, query, scratch, select);
+}
+
+template <class AnyWalk>
+void Insertion::choose_along(const AnyWalk& walk, std::size_t member, const Query& query, WalkScratch& scratch,
+                             SelectScratch& select) {
   const NewNode node = nodes_[member];
   const VectorTable& vectors = store_.vectors();
-  const Query query = Query::of_row(vectors, node.slot);
-  const Walk walk{store_, base_.epoch, query};
   const int top = static_cast<int>(base_.levels) - 1;  // -1: the graph is empty
   Candidate nearest;
   if (top >= 0) {
-    nearest = {query.distance(vectors.row(base_.entry)), base_.entry};
+    walk.score(&base_.entry, 1, [&](Slot slot, float distance) { nearest = {distance, slot}; });
     nearest = descend(walk, nearest, top, std::min(node.level, top));
   }
-  const std::vector<CandidateKey>& found = scratch.results;
+  constexpr bool kByCodes = std::is_same_v<AnyWalk, CodeWalk>;
+  std::vector<CandidateKey>& found = scratch.results;
   for (int level = node.level; level >= 0; --level) {
     scratch.results.clear();
     Candidate anchor;
@@ -216,8 +229,12 @@ void Insertion::choose_for(std::size_t member, WalkScratch& scratch, SelectScrat
     }
     // A mate farther than all of a full beam is no candidate.
     const bool full = found.size() == store_.params().ef_construction;
-    add_mates(member, level, query, full ? distance_of(found.back()) : std::numeric_limits<float>::infinity(),
-              scratch.mates);
+    const auto far = [&] { return full ? distance_of(found.back()) : std::numeric_limits<float>::infinity(); };
+    add_mates(walk, member, level, far(), scratch);
+    if constexpr (kByCodes) {
+      measure_found(query, found);
+      measure_mates(member, level, query, far(), scratch);
+    }
     const std::vector<std::uint32_t>& members = members_at_[static_cast<std::size_t>(level)];
     const std::uint32_t self = place_among(members, node.slot);
     std::vector<Candidate>& candidates = scratch.candidates;  // both merged, nearest first
@@ -243,31 +260,60 @@ std::uint32_t Insertion::place_among(const std::vector<std::uint32_t>& members, 
 }
 
 /// The nearest members of the batch, not farther than `far`, found by comparing with all of them.
-void Insertion::add_mates(std::size_t member, int level, const Query& query, float far, CandidatePool& mates) const {
-  const VectorTable& vectors = store_.vectors();
+template <class AnyWalk>
+void Insertion::add_mates(const AnyWalk& walk, std::size_t member, int level, float far, WalkScratch& scratch) const {
+  CandidatePool& mates = scratch.mates;
   const Slot own_slot = nodes_[member].slot;
   const std::vector<std::uint32_t>& others = members_at_[static_cast<std::size_t>(level)];
   const std::uint32_t self = place_among(others, own_slot);
   mates.reset(kMatesKept);
-  const auto consider = [&](std::size_t place, Slot slot, float distance) {
-    if (slot == own_slot || !(distance <= far)) return;
-    const CandidateKey key = make_key(distance, relative(static_cast<std::uint32_t>(place), self), Ties::older_first);
-    if (key < mates.limit()) mates.insert(key);
-  };
-  std::size_t i = 0;
-  for (; i + 4 <= others.size(); i += 4) {
-    const Slot slots[4] = {nodes_[others[i]].slot, nodes_[others[i + 1]].slot, nodes_[others[i + 2]].slot,
-                           nodes_[others[i + 3]].slot};
-    const float* const rows[4] = {vectors.row(slots[0]), vectors.row(slots[1]), vectors.row(slots[2]),
-                                  vectors.row(slots[3])};
-    float distances[4];
-    query.distance_x4(rows, distances);
-    for (std::size_t j = 0; j < 4; ++j) consider(i + j, slots[j], distances[j]);
+  constexpr std::size_t kAtOnce = 64;
+  Slot slots[kAtOnce];
+  for (std::size_t begin = 0; begin < others.size(); begin += kAtOnce) {
+    const std::size_t count = std::min(others.size() - begin, kAtOnce);
+    for (std::size_t i = 0; i < count; ++i) slots[i] = nodes_[others[begin + i]].slot;
+    auto place = static_cast<std::uint32_t>(begin);
+    walk.score(slots, count, [&](Slot slot, float distance) {
+      const std::uint32_t mate = place++;
+      if (slot == own_slot || !(distance <= far)) return;
+      const CandidateKey key = make_key(distance, relative(mate, self), Ties::older_first);
+      if (key < mates.limit()) mates.insert(key);
+    });
   }
-  for (; i < others.size(); ++i) {
-    const Slot slot = nodes_[others[i]].slot;
-    consider(i, slot, query.distance(vectors.row(slot)));
+}
+
+/// Exact distances for what was found by codes, in the order of these.
+void Insertion::measure_found(const Query& query, std::vector<CandidateKey>& found) const {
+  constexpr std::size_t kAtOnce = 64;
+  Slot slots[kAtOnce];
+  for (std::size_t begin = 0; begin < found.size(); begin += kAtOnce) {
+    const std::size_t count = std::min(found.size() - begin, kAtOnce);
+    for (std::size_t i = 0; i < count; ++i) slots[i] = slot_of(found[begin + i], Ties::younger_first);
+    CandidateKey* next = &found[begin];
+    score(store_.vectors(), query, slots, count,
+          [&](Slot slot, float distance) { *next++ = make_key(distance, slot, Ties::younger_first); });
   }
+  std::sort(found.begin(), found.end());
+}
+
+/// The same for mates; those that are farther than `far` go.
+void Insertion::measure_mates(std::size_t member, int level, const Query& query, float far,
+                              WalkScratch& scratch) const {
+  const std::vector<std::uint32_t>& others = members_at_[static_cast<std::size_t>(level)];
+  const std::uint32_t self = place_among(others, nodes_[member].slot);
+  std::uint32_t places[kMatesKept];
+  Slot slots[kMatesKept];
+  const std::size_t count = scratch.mates.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    places[i] = slot_of(scratch.mates[i], Ties::older_first);
+    slots[i] = nodes_[others[absolute(places[i], self)]].slot;
+  }
+  scratch.mates.reset(kMatesKept);
+  const std::uint32_t* place = places;
+  score(store_.vectors(), query, slots, count, [&](Slot, float distance) {
+    const CandidateKey key = make_key(distance, *place++, Ties::older_first);
+    if (distance <= far) scratch.mates.insert(key);
+  });
 }
 
 void Insertion::keep_chosen(std::size_t member, int level, const std::vector<Candidate>& chosen, Candidate anchor) {
@@ -428,10 +474,10 @@ std::size_t GraphWriter::batch_size(std::size_t graph_nodes, std::size_t waiting
 }
 
 Result<GraphRoot> GraphWriter::insert(const GraphRoot& base, std::span<const NewNode> nodes, const Visibility& linkable,
-                                      unsigned threads, std::vector<RetiredList>& retired) {
+                                      unsigned threads, std::vector<RetiredList>& retired, const CodeTable* codes) {
   if (nodes.empty()) return base;
   try {
-    Insertion insertion(impl_->store, impl_->worker_scratch, base, nodes, linkable, threads);
+    Insertion insertion(impl_->store, impl_->worker_scratch, base, nodes, linkable, threads, codes);
     if (Status status = insertion.prepare(); !status.ok()) return status;
     ReadCheck check;
     if (!insertion.choose_links() || !insertion.make_lists()) return out_of_memory();

@@ -25,7 +25,7 @@ struct ReverseLink {
 class Insertion {
  public:
   Insertion(GraphStore& store, std::vector<WalkScratch>& scratch, const GraphRoot& base, std::span<const NewNode> nodes,
-            const Visibility& linkable, unsigned threads);
+            const Visibility& linkable, unsigned threads, const CodeTable* codes);
   ~Insertion();  ///< frees what was made and not published
   Insertion(const Insertion&) = delete;
   Insertion& operator=(const Insertion&) = delete;
@@ -46,9 +46,16 @@ class Insertion {
     Candidate anchor;         ///< a dead node that must link to the member, since no linkable one will; or no slot
   };
   void choose_width();
-  void find_linkable(const Walk& walk, int level, Candidate& nearest, WalkScratch& scratch) const;
+  template <class AnyWalk>
+  void find_linkable(const AnyWalk& walk, int level, Candidate& nearest, WalkScratch& scratch) const;
   void choose_for(std::size_t member, WalkScratch& scratch, SelectScratch& select);
-  void add_mates(std::size_t member, int level, const Query& query, float far, CandidatePool& mates) const;
+  template <class AnyWalk>
+  void choose_along(const AnyWalk& walk, std::size_t member, const Query& query, WalkScratch& scratch,
+                    SelectScratch& select);
+  template <class AnyWalk>
+  void add_mates(const AnyWalk& walk, std::size_t member, int level, float far, WalkScratch& scratch) const;
+  void measure_found(const Query& query, std::vector<CandidateKey>& found) const;
+  void measure_mates(std::size_t member, int level, const Query& query, float far, WalkScratch& scratch) const;
   [[nodiscard]] std::uint32_t place_among(const std::vector<std::uint32_t>& members, Slot slot) const;
   void keep_chosen(std::size_t member, int level, const std::vector<Candidate>& chosen, Candidate anchor);
   [[nodiscard]] std::span<const Candidate> chosen_by(std::size_t member, int level) const;
@@ -67,7 +74,8 @@ class Insertion {
   const std::span<const NewNode> nodes_;
   const Visibility linkable_;
   const unsigned threads_;
-  std::uint32_t width_ = 0;  ///< of the plain beam that is tried first where there are dead nodes; 0: none
+  const CodeTable* const codes_;  ///< null: walks go by rows
+  std::uint32_t width_ = 0;       ///< of the plain beam that is tried first where there are dead nodes; 0: none
 
   std::vector<std::vector<std::uint32_t>> members_at_;  ///< by level: linkable members that have it, by slot
   std::vector<std::size_t> first_chosen_;               ///< by member: its entry of level 0 in chosen_

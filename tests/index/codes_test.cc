@@ -188,5 +188,54 @@ TEST(CodeWalk, FindsWhatAWalkByRowsFindsAmongBytes) {
   for (const Metric metric : kMetrics) expect_same_recall(metric, true);
 }
 
+/// Builds in the engine's batches; by codes from the first thousand nodes on.
+void build_by_codes(World& world, unsigned threads, std::unique_ptr<CodeTable>& codes) {
+  GraphWriter writer = world.graph->writer();
+  while (world.next < world.end) {
+    if (!codes && world.next >= 1'000) {
+      std::vector<Slot> sample;
+      for (Slot slot = 0; slot < world.next; ++slot) sample.push_back(slot);
+      codes = std::make_unique<CodeTable>(Quantizer::train(*world.table, sample));
+      ASSERT_TRUE(codes->reserve(world.end).ok());
+      for (const Slot slot : sample) codes->assign(*world.table, slot);
+    }
+    const auto count = static_cast<Slot>(GraphWriter::batch_size(world.root.nodes, world.end - world.next));
+    std::vector<NewNode> batch;
+    for (Slot i = 0; i < count; ++i) {
+      batch.push_back(world.node(world.next + i));
+      if (codes) codes->assign(*world.table, world.next + i);
+    }
+    auto result = writer.insert(world.root, batch, {}, threads, world.retired, codes.get());
+    ASSERT_TRUE(result.ok()) << result.status().to_string();
+    world.root = *result;
+    world.next += count;
+  }
+}
+
+TEST(CodeBuild, TheGraphIsAsGoodAndTheSameForAnyNumberOfThreads) {
+  for (const Metric metric : kMetrics) {
+    SCOPED_TRACE(to_string(metric));
+    auto vectors = clustered(5'000, 32, 40, 23);
+    const std::vector<std::vector<float>> queries(vectors.end() - 100, vectors.end());
+    vectors.resize(4'900);
+    World by_rows(32, metric);
+    by_rows.add_rows(vectors);
+    by_rows.index_all();
+    World by_codes(32, metric);
+    by_codes.add_rows(vectors);
+    std::unique_ptr<CodeTable> codes;
+    build_by_codes(by_codes, 1, codes);
+    ASSERT_TRUE(codes);
+    // The engine links in what is left; under the inner product that is not little.
+    expect_sound(by_codes, check_graph(*by_rows.graph, by_rows.root, by_rows.end).unreachable + 49);
+    EXPECT_GT(by_codes.recall(queries, 10, 60), by_rows.recall(queries, 10, 60) - 0.01);
+    World again(32, metric);
+    again.add_rows(vectors);
+    std::unique_ptr<CodeTable> same;
+    build_by_codes(again, 3, same);
+    EXPECT_EQ(by_codes.image(by_codes.root.epoch), again.image(again.root.epoch));
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::index
