@@ -39,15 +39,19 @@ bool is_outgrown(const CodingState& coding, const View& view) {
   return cut > kNodesMin && cut * 1'000 > std::uint64_t{view.graph.nodes} * kCutPerThousand;
 }
 
-void begin(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
+/// False: the vectors are such that codes are of no use.
+bool begin(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
   CodingState& coding = state.mutator.coding;
   const std::vector<Slot> sample = choose_sample(state, view);
   const index::VectorTable& vectors = state.store.vectors();
   for (const Slot slot : sample) (void)vectors.row(slot);  // checked: the caller asks its ReadCheck
-  coding.making = std::make_shared<index::CodeTable>(index::Quantizer::train(vectors, sample));
+  index::Quantizer quantizer = index::Quantizer::train(vectors, sample);
+  if (!quantizer.usable()) return false;
+  coding.making = std::make_shared<index::CodeTable>(std::move(quantizer));
   coding.next = 0;
   coding.end = view.slot_end;
   coding.making_nodes = view.graph.nodes;
+  return true;
 }
 
 /// False: there is no memory.
@@ -85,8 +89,7 @@ bool codes_piece(CollectionState& state, const View& view, PendingGraph& made) {
   const index::ReadCheck check;
   bool worked = false;
   try {
-    if (!coding.making) begin(state, view);
-    worked = check.ok() && encode_piece(state, view);
+    worked = (coding.making || begin(state, view)) && check.ok() && encode_piece(state, view);
   } catch (const std::bad_alloc&) {
     worked = false;
   }

@@ -9,8 +9,9 @@
 // Invariants
 //  Q1. Every node of a view's graph has its code in the table that the view names.
 //  Q2. A view that names no table is searched by rows. Nothing depends on codes but time: distances are exact.
-//  Q3. Nothing of it is on disk: codes are made anew after open. A collection in which rows are damaged, or for whose
-//      codes there is no memory, does without them until it is opened again.
+//  Q3. Nothing of it is on disk: codes are made anew after open. A collection in which rows are damaged, whose vectors
+//      are too long for squares in float32, or for whose codes there is no memory, does without them until it is opened
+//      again.
 // Threading: the graph mutator.
 #pragma once
 

@@ -119,8 +119,8 @@ class VisitedSet {
     Slot fresh = 0;
     return insert_new({&slot, 1}, &fresh) == 1;
   }
-  /// Inserts all, and writes those that were not in the set to `fresh`, which has room for one more than there are;
-  /// returns how many. No branch depends on the data: of the neighbors of a node some are known, in no order.
+  /// Inserts all, and writes those that were not in the set to `fresh`, which has room for all; returns how many. No
+  /// branch depends on the data: of the neighbors of a node some are known, in no order.
   std::size_t insert_new(std::span<const Slot> slots, Slot* fresh) noexcept {
     std::uint8_t* const rounds = rounds_.data();
     const std::uint8_t round = round_;

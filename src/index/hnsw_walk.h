@@ -56,7 +56,7 @@ template <class AnyWalk>
 [[nodiscard]] std::size_t gather(const AnyWalk& walk, Slot slot, int level, VisitedSet& visited,
                                  std::vector<Slot>& fresh) {
   const std::span<const Slot> links = walk.graph.neighbors(slot, level, walk.epoch);
-  if (fresh.size() <= links.size()) fresh.resize(links.size() + 1);
+  if (fresh.size() < links.size()) fresh.resize(links.size());
   return visited.insert_new(links, fresh.data());
 }
 

@@ -11,6 +11,7 @@ constexpr float kTopCode = 255.0F;
 /// Room left beyond the smallest and the largest value of the sample, of its range, on either side.
 constexpr float kMargin = 0.05F;
 constexpr float kLargestWeight = 127.0F;
+constexpr float kWidest = 1e15F;
 /// Standard deviations of the rounding errors that a bound allows for.
 constexpr float kDeviations = 4.0F;
 
@@ -47,6 +48,7 @@ Quantizer Quantizer::train(const VectorTable& vectors, std::span<const Slot> sam
   }
   float widest = 0;
   for (std::size_t i = 0; i < dimension; ++i) widest = std::max(widest, high[i] - low[i]);
+  made.usable_ = widest <= kWidest;  // not if it is infinite
   made.whole_ = whole && widest <= kTopCode;
   const float step = made.whole_ ? 1.0F : std::max(widest * (1 + 2 * kMargin) / kTopCode, 1e-30F);
   made.step_.assign(dimension, step);
@@ -120,7 +122,8 @@ CodeQuery Quantizer::prepare(const float* query, std::int8_t* weights, std::size
   float offset = 0;  // inner product: center . q
   float spread = 0;
   for (std::size_t i = 0; i < dimension; ++i) {
-    const float weight = std::nearbyint(shifted(i) * step_[i] * inverse_t);
+    const float exact = shifted(i) * step_[i] * inverse_t;
+    const float weight = std::abs(exact) <= kLargestWeight + 0.5F ? std::nearbyint(exact) : 0.0F;  // or t is infinite
     weights[i] = static_cast<std::int8_t>(weight);
     zeros += zero_[i] * weight;
     const float rounded = weight * t * inverse_step_[i];

@@ -68,6 +68,8 @@ class Quantizer {
 
   [[nodiscard]] std::uint32_t dimension() const noexcept { return static_cast<std::uint32_t>(step_.size()); }
   [[nodiscard]] bool lossless() const noexcept { return whole_; }
+  /// False if the sample reaches so far that squares of distances, or products of them, would overflow.
+  [[nodiscard]] bool usable() const noexcept { return usable_; }
   /// Whether codes that were not cut are the components themselves, so that distances from them are the exact ones.
   [[nodiscard]] bool codes_are_components() const noexcept { return bytes_; }
 
@@ -76,6 +78,7 @@ class Quantizer {
   void set_ranges(std::span<const float> low, std::span<const float> high);
 
   Metric metric_ = Metric::l2;
+  bool usable_ = false;
   bool bytes_ = false;      ///< whole_, center and step of no consequence: code = component
   bool whole_ = false;      ///< x~ = x for whole numbers within the range
   float widest_norm_ = 0;   ///< of |x - center| in the sample

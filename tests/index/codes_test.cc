@@ -109,6 +109,27 @@ TEST(Quantizer, ASampleOfOneValueIsNoTrouble) {
   EXPECT_NEAR(coded.approximate(query, 7), 0, 1e-6);
 }
 
+// Components up to the largest float, in rows and queries: no codes, or at least no undefined conversion.
+TEST(Quantizer, HugeComponentsDoNoHarm) {
+  auto vectors = clustered(1'200, 16, 4, 9);
+  vectors[5][3] = 3e38F;
+  vectors[6][3] = -3e38F;
+  EXPECT_FALSE(Coded(vectors, Metric::l2).codes->quantizer().usable());
+  vectors[5][3] = vectors[6][3] = 0;
+  vectors[1'150][3] = 3e38F;  // not in the sample
+  for (const Metric metric : kMetrics) {
+    Coded coded(vectors, metric);
+    EXPECT_TRUE(coded.codes->quantizer().usable());
+    std::vector<float> query(16, 3e38F);
+    const CodeQuery prepared = coded.prepare(query);
+    for (const Slot slot : {0U, 1'150U}) {
+      (void)coded.codes->quantizer().lower_bound(prepared, coded.approximate(prepared, slot));
+    }
+    query.assign(16, 1e-38F);
+    EXPECT_TRUE(std::isfinite(coded.approximate(coded.prepare(query), 0)));
+  }
+}
+
 TEST(CodeTable, TheNormStandsWhereThereIsRoom) {
   for (const std::uint32_t dimension : {60U, 61U, 64U, 124U, 128U}) {
     const auto vectors = clustered(1'000, dimension, 5, 3);
