@@ -16,8 +16,12 @@ struct CurvePoint {
   double qps_best = 0;
   double qps_median = 0;
   double qps_processor = 0;  ///< per second of processor time: what other programs disturb least
-  double p50_us = 0;
+  double qps_batch = 0;      ///< all queries in one call, best turn; 0: the library has no such call
+  double qps_top = 0;        ///< the better of qps_best and qps_batch
+  double p50_us = 0;         ///< of single calls, as the others
+  double p95_us = 0;
   double p99_us = 0;
+  double p999_us = 0;
 };
 
 /// How a value at a given recall came about.

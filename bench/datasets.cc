@@ -129,6 +129,15 @@ Result<Neighbors> parse_neighbors(std::span<const std::byte> bytes, std::uint32_
   return neighbors;
 }
 
+Status write_matrix(const std::filesystem::path& path, std::span<const float> values, std::uint32_t dim) {
+  const auto rows = static_cast<std::uint32_t>(values.size() / dim);
+  std::ofstream file(path, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(&rows), 4);
+  file.write(reinterpret_cast<const char*>(&dim), 4);
+  file.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(values.size_bytes()));
+  return file.flush() ? Status() : Status(StatusCode::io_error, "writing " + path.string());
+}
+
 Result<std::vector<std::byte>> read_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) return Status(StatusCode::not_found, path.string());

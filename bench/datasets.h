@@ -55,6 +55,8 @@ enum class Encoding : std::uint8_t { f32, f16, u8 };
 [[nodiscard]] Result<Matrix> parse_matrix(std::span<const std::byte> bytes, Encoding encoding);
 /// `base_rows` bounds the row numbers. Errors: data_damaged.
 [[nodiscard]] Result<Neighbors> parse_neighbors(std::span<const std::byte> bytes, std::uint32_t base_rows);
+/// Rows of `dim` components in the format of .fbin. Errors: io_error.
+[[nodiscard]] Status write_matrix(const std::filesystem::path& path, std::span<const float> values, std::uint32_t dim);
 /// The bytes of a file; what ends in `.zst` is decompressed. Errors: not_found, io_error, data_damaged.
 [[nodiscard]] Result<std::vector<std::byte>> read_file(const std::filesystem::path& path);
 

@@ -22,8 +22,9 @@ Store open_store(const std::filesystem::path& path, const OpenOptions& options) 
 Store build_durably(const std::filesystem::path& path, const Matrix& base, Metric metric, const BuildSettings& settings,
                     BuildTimes& times) {
   Database database = must(Database::open(path, open_options(settings)));
-  const CollectionConfig config{
+  CollectionConfig config{
       .dimension = base.dim, .metric = metric, .m = settings.m, .ef_construction = settings.ef_construction};
+  if (settings.configure != nullptr) settings.configure(config);
   Collection collection = must(database.create_collection(kCollection, config));
 
   const Stopwatch total;

@@ -16,7 +16,8 @@ struct BuildSettings {
   std::uint32_t m = 16;
   std::uint32_t ef_construction = 200;
   std::uint32_t threads = 2;
-  std::uint32_t batch = 1'000;  ///< points per write
+  std::uint32_t batch = 1'000;                     ///< points per write
+  void (*configure)(CollectionConfig&) = nullptr;  ///< what else the collection is made with
 };
 
 struct BuildTimes {

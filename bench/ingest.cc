@@ -1,22 +1,23 @@
-// How many single points per second become durable, beside what the disk itself can do.
+// How many single records per second become durable: Holdfast, SQLite and RocksDB beside what the disk itself can do.
 //
-// Writers write one point per batch; group commit lets them share fdatasyncs. The indexer runs meanwhile, as it does in
-// production, and takes its share of the processor. Writers are in bulk mode: the log is measured, not how they are
-// held back when the graph falls behind (`load ingest-smooth` shows that). Each measurement has a fresh store; modes
+// A record is a vector and a small payload, the same for everybody, written alone and durable when the call returns;
+// writers share fdatasyncs where the store can. Holdfast's indexer runs meanwhile, as it does in production, and takes
+// its share of the processor; the others build no index. Writers are in bulk mode: the log is measured, not how they
+// are held back when the graph falls behind (`load ingest-smooth` shows that). Each measurement has a fresh store; all
 // take turns.
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdio>
-#include <map>
+#include <functional>
 #include <thread>
 #include <vector>
 
-#include "base/random.h"
 #include "bench/curve.h"
 #include "bench/machine.h"
 #include "bench/programs.h"
+#include "bench/record_store.h"
 #include "bench/report.h"
 
 namespace holdfast::bench {
@@ -25,7 +26,9 @@ namespace {
 
 constexpr std::size_t kBlockBytes = 4096;
 constexpr std::size_t kFileBytes = std::size_t{64} << 20;
-constexpr std::uint64_t kPointsMax = 400'000;  // bounds memory and disk where nothing is synced
+constexpr std::uint64_t kRecordsMax = 400'000;  // bounds memory and disk where nothing is synced
+constexpr const char* kSqlite = "SQLite";
+constexpr const char* kRocksdb = "RocksDB";
 constexpr std::uint32_t kDistinctVectors = 4'096;
 
 /// 4 KiB written and synced, one after the other, into a file that is as long as it will get: the least that a durable
@@ -52,21 +55,27 @@ double raw_syncs_per_second(const std::filesystem::path& path, double seconds) {
   return rate;
 }
 
-struct Mode {
-  std::uint32_t writers;
-  Durability durability;
-  [[nodiscard]] std::string name() const {
-    return std::to_string(writers) + (writers == 1 ? " writer, " : " writers, ") + std::string(to_string(durability));
-  }
-};
+using Path = std::filesystem::path;
 
 struct Rates {
-  std::vector<double> points_per_s;
+  std::vector<double> records_per_s;
   std::vector<double> syncs_per_s;
-  std::vector<double> points_per_group;
+  std::vector<double> records_per_group;
   std::vector<double> latency_p50_us;
   std::vector<double> latency_p99_us;
 };
+
+/// One line of the table.
+struct Mode {
+  std::string name;
+  std::uint32_t writers;
+  std::function<OpenedStore(const Path&)> open;
+  Rates rates = {};
+};
+
+std::string writers_text(std::uint32_t writers) {
+  return std::to_string(writers) + (writers == 1 ? " writer" : " writers");
+}
 
 class Ingest {
  public:
@@ -74,97 +83,140 @@ class Ingest {
       : arguments_(arguments),
         report_(report),
         scratch_(arguments.common.out),
-        vectors_(synthetic_dataset("points", {kDistinctVectors, 0, arguments.dim, Metric::l2}, 1).base),
-        modes_{{arguments.writers, Durability::sync},
-               {arguments.writers, Durability::interval},
-               {arguments.writers, Durability::none},
-               {1, Durability::sync},
-               {1, Durability::none}} {}
+        vectors_(synthetic_dataset("points", {kDistinctVectors, 0, arguments.dim, Metric::l2}, 1).base) {
+    for (const std::uint32_t writers : {1u, arguments.writers}) add_modes(writers);
+  }
 
   void run() {
     std::vector<double> raw;
-    std::vector<Rates> rates(modes_.size());
     for (std::uint32_t round = 0; round < arguments_.rounds; ++round) {
       raw.push_back(raw_syncs_per_second(scratch_.fresh("raw"), arguments_.seconds));
-      std::printf("round %u: disk %.0f fdatasync/s", round + 1, raw.back());
-      for (std::size_t m = 0; m < modes_.size(); ++m) {
-        measure(modes_[m], rates[m]);
-        std::printf(" | %s %.0f/s", modes_[m].name().c_str(), rates[m].points_per_s.back());
+      std::printf("round %u: the disk %.0f fdatasync/s", round + 1, raw.back());
+      for (Mode& mode : modes_) {
+        measure(mode);
+        std::printf(" | %s, %s %.0f/s", mode.name.c_str(), writers_text(mode.writers).c_str(),
+                    mode.rates.records_per_s.back());
         std::fflush(stdout);
       }
       std::printf("\n");
     }
-    print_and_report(median(raw), rates);
+    print(median(raw));
+    report(median(raw));
   }
 
  private:
-  void measure(const Mode& mode, Rates& rates) {
-    const auto path = scratch_.fresh("store");
-    OpenOptions options;
-    options.durability = mode.durability;
-    options.checkpoint_on_close = false;
-    Database database = must(Database::open(path, options));
-    Collection collection = must(database.create_collection("points", {.dimension = arguments_.dim}));
-    const CollectionStats before = collection.stats();
+  void add_modes(std::uint32_t writers) {
+    for (const Durability durability : {Durability::sync, Durability::interval, Durability::none}) {
+      modes_.push_back(
+          {"holdfast " + std::string(to_string(durability)), writers,
+           [this, durability](const Path& path) { return open_holdfast_records(path, arguments_.dim, durability); }});
+    }
+#ifdef HOLDFAST_BENCH_SQLITE
+    const auto sqlite = [writers](Sharing sharing) {
+      return [writers, sharing](const Path& path) { return open_sqlite_records(path, writers, sharing); };
+    };
+    if (writers == 1) {
+      modes_.push_back({kSqlite, writers, sqlite(Sharing::one_connection)});
+    } else {
+      modes_.push_back({std::string(kSqlite) + ", connection each", writers, sqlite(Sharing::connection_each)});
+      modes_.push_back({std::string(kSqlite) + ", one, mutex", writers, sqlite(Sharing::one_connection)});
+    }
+#else
+    if (writers == 1) std::printf("SKIPPED: SQLite (built without libsqlite3-dev)\n");
+#endif
+#ifdef HOLDFAST_BENCH_ROCKSDB
+    modes_.push_back({kRocksdb, writers, [](const Path& path) { return open_rocksdb_records(path); }});
+#else
+    if (writers == 1) std::printf("SKIPPED: RocksDB (built without librocksdb-dev)\n");
+#endif
+  }
 
-    std::atomic<std::uint64_t> next{0};  // hands out ids; the collection synchronises itself
+  void measure(Mode& mode) {
+    const auto path = scratch_.fresh("store");
+    const auto store = must(mode.open(path));
+    std::atomic<std::uint64_t> next{0};  // hands out ids; the stores synchronise themselves
     std::vector<std::vector<double>> latencies(mode.writers);
     const Stopwatch watch;
-    const auto work = [&](std::vector<double>& latency) {
+    const auto work = [&](unsigned writer) {
       double now = watch.seconds();
       while (now < arguments_.seconds) {
         const std::uint64_t id = next++;
-        if (id >= kPointsMax) break;
-        must(collection.upsert(id, vectors_.row(id % vectors_.rows), {}, {.bulk = true}).status());
+        if (id >= kRecordsMax) break;
+        char payload[64];
+        const int length = std::snprintf(payload, sizeof payload, R"({"title": "record %llu", "year": %d})",
+                                         static_cast<unsigned long long>(id), 1900 + static_cast<int>(id % 128));
+        must(store->put(writer, id, vectors_.row(id % vectors_.rows), {payload, static_cast<std::size_t>(length)}));
         const double after = watch.seconds();
-        latency.push_back((after - now) * 1e6);
+        latencies[writer].push_back((after - now) * 1e6);
         now = after;
       }
     };
     std::vector<std::thread> writers;
-    for (auto& latency : latencies) writers.emplace_back(work, std::ref(latency));
+    for (unsigned writer = 0; writer < mode.writers; ++writer) writers.emplace_back(work, writer);
     for (std::thread& writer : writers) writer.join();
     const double seconds = watch.seconds();
 
-    const CollectionStats after = collection.stats();
+    const RecordCounts counts = must(store->counts());
     std::vector<double> latency;
     for (const auto& part : latencies) latency.insert(latency.end(), part.begin(), part.end());
-    const auto points = static_cast<double>(after.points);
-    if (latency.size() != after.points) fail("acknowledged and stored points differ");
-    rates.points_per_s.push_back(points / seconds);
-    rates.syncs_per_s.push_back(static_cast<double>(after.syncs - before.syncs) / seconds);
-    rates.points_per_group.push_back(points / static_cast<double>(after.groups - before.groups));
-    rates.latency_p50_us.push_back(quantile(latency, 0.50));
-    rates.latency_p99_us.push_back(quantile(latency, 0.99));
-    must(database.close());
+    if (latency.size() != counts.records) fail(mode.name + ": acknowledged and stored records differ");
+    const auto records = static_cast<double>(counts.records);
+    mode.rates.records_per_s.push_back(records / seconds);
+    mode.rates.syncs_per_s.push_back(static_cast<double>(counts.syncs) / seconds);
+    mode.rates.records_per_group.push_back(counts.groups == 0 ? 0 : records / static_cast<double>(counts.groups));
+    mode.rates.latency_p50_us.push_back(quantile(latency, 0.50));
+    mode.rates.latency_p99_us.push_back(quantile(latency, 0.99));
+    must(store->close());
     std::filesystem::remove_all(path);
   }
 
-  void print_and_report(double raw, const std::vector<Rates>& rates) {
-    std::printf("\n%-20s %10s %10s %8s %10s %10s   (medians of %u rounds)\n", "", "points/s", "fsyncs/s", "pts/group",
-                "p50 us", "p99 us", arguments_.rounds);
-    for (std::size_t m = 0; m < modes_.size(); ++m) {
-      const Rates& r = rates[m];
-      std::printf("%-20s %10.0f %10.0f %8.2f %10.1f %10.1f\n", modes_[m].name().c_str(), median(r.points_per_s),
-                  median(r.syncs_per_s), median(r.points_per_group), median(r.latency_p50_us),
-                  median(r.latency_p99_us));
-      report_.details()["modes"][modes_[m].name()] = {{"points_per_s", r.points_per_s},
-                                                      {"syncs_per_s", r.syncs_per_s},
-                                                      {"points_per_group", r.points_per_group},
-                                                      {"latency_p50_us", r.latency_p50_us},
-                                                      {"latency_p99_us", r.latency_p99_us}};
+  void print(double raw) const {
+    std::printf("\n%-34s %10s %9s %9s %9s %9s %9s   (medians of %u rounds; the disk: %.0f fdatasync/s)\n", "",
+                "records/s", "/ disk", "fsyncs/s", "per group", "p50 us", "p99 us", arguments_.rounds, raw);
+    for (const Mode& mode : modes_) {
+      const Rates& r = mode.rates;
+      std::printf("%-34s %10.0f %9.2f", (mode.name + ", " + writers_text(mode.writers)).c_str(),
+                  median(r.records_per_s), median(r.records_per_s) / raw);
+      if (median(r.records_per_group) > 0) {
+        std::printf(" %9.0f %9.2f", median(r.syncs_per_s), median(r.records_per_group));
+      } else {
+        std::printf(" %9s %9s", "", "");
+      }
+      std::printf(" %9.1f %9.1f\n", median(r.latency_p50_us), median(r.latency_p99_us));
     }
-    const auto points = [&](std::size_t mode) { return median(rates[mode].points_per_s); };
-    const std::string many = std::to_string(arguments_.writers) + " writers";
+  }
+
+  /// Records per second of the fastest mode whose name begins so; 0: there is none.
+  [[nodiscard]] double best(const std::string& beginning, std::uint32_t writers) const {
+    double found = 0;
+    for (const Mode& mode : modes_) {
+      if (mode.writers != writers || mode.name.rfind(beginning, 0) != 0) continue;
+      found = std::max(found, median(mode.rates.records_per_s));
+    }
+    return found;
+  }
+
+  void report(double raw) {
     report_.figure("disk: 4 KiB write + fdatasync", raw, "1/s");
-    for (std::size_t m = 0; m < modes_.size(); ++m) {
-      report_.figure("ingest, " + modes_[m].name(), points(m), "points/s");
-      report_.figure("ingest, " + modes_[m].name() + ", fsyncs", median(rates[m].syncs_per_s), "1/s");
+    for (const Mode& mode : modes_) {
+      const std::string name = mode.name + ", " + writers_text(mode.writers);
+      report_.figure("ingest, " + name, median(mode.rates.records_per_s), "records/s");
+      report_.details()["modes"][name] = {{"records_per_s", mode.rates.records_per_s},
+                                          {"syncs_per_s", mode.rates.syncs_per_s},
+                                          {"records_per_group", mode.rates.records_per_group},
+                                          {"latency_p50_us", mode.rates.latency_p50_us},
+                                          {"latency_p99_us", mode.rates.latency_p99_us}};
     }
-    report_.figure("ingest, " + many + ", sync / none", points(0) / points(2), "x");
-    report_.figure("ingest, " + many + ", sync / interval", points(0) / points(1), "x");
-    report_.figure("ingest, " + many + ", sync: points per fdatasync of the bare disk", points(0) / raw, "x");
-    report_.figure("ingest, 1 writer, sync / fdatasync rate of the bare disk", points(3) / raw, "x");
+    for (const std::uint32_t writers : {1u, arguments_.writers}) {
+      const std::string who = "ingest, " + writers_text(writers) + ", sync: ";
+      const double own = best("holdfast sync", writers);
+      report_.figure(who + "records per fdatasync of the bare disk", own / raw, "x");
+      report_.figure(who + "sync / none", own / best("holdfast none", writers), "x");
+      for (const char* const other : {kSqlite, kRocksdb}) {
+        const double rate = best(other, writers);
+        if (rate > 0) report_.figure(who + "holdfast / " + other + " (its faster way)", own / rate, "x");
+      }
+    }
   }
 
   const IngestArguments& arguments_;
@@ -178,7 +230,8 @@ class Ingest {
 
 void run_ingest(const IngestArguments& arguments) {
   Report report(arguments.common.out, "ingest");
-  std::printf("== ingest: single points of %u dimensions, %.1f s each\n", arguments.dim, arguments.seconds);
+  std::printf("== ingest: single records of %u float32 and a payload of about 40 bytes, %.1f s each\n", arguments.dim,
+              arguments.seconds);
   Ingest(arguments, report).run();
   report.finish();
 }

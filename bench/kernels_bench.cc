@@ -1,241 +1,209 @@
-// How long a distance takes: every table of this machine, one vector at a time and four, from L1, L2 and memory, beside
-// the time in which a loop of plain loads reads the same bytes (the machine's limit).
+// How long a distance takes: every kernel in every instruction set of this machine, over rows that lie in L1, in L2 and
+// in memory, one after the other (as exact search reads them) and in random order (as graph search does), beside the
+// machine's limit: plain loads of the same rows in the same order.
 //
-//   kernels_bench                                     the whole table
-//   kernels_bench --benchmark_filter='L2/.*/(128|784)/'   part of it
+//   kernels_bench                     everything, about five minutes
+//   kernels_bench --filter u8 --dim 128 --dim 784     part of it
+//   kernels_bench --quick             a few dimensions, short turns
 //
-// A pass visits all vectors of a working set in order, as exact search does. Figures are processor time, the best of
-// several repetitions: other programs only ever make it worse.
-#include <benchmark/benchmark.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+// Figures are processor time, the best of several turns, which kernels and limit take one after the other: other
+// programs only ever make it worse. A turn in memory reads another part of the rows each time, so that nothing comes
+// from the cache because it was just there. Prefetching is left to the processor, for the limit as well.
+#include <sys/mman.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdint>
 #include <cstdio>
-#include <map>
-#include <string>
-#include <vector>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
 
 #include "base/random.h"
-#include "simd/kernels.h"
+#include "bench/kernel_list.h"
+#include "bench/machine.h"
+#include "bench/report.h"
+
+namespace holdfast::bench {
 
 namespace {
 
-using holdfast::simd::available_kernels;
-using holdfast::simd::Kernels;
+struct Arguments {
+  std::string filter;
+  std::vector<std::size_t> dims = {25, 128, 300, 784, 960};
+  std::filesystem::path out;
+  std::uint32_t turns = 5;
+  double turn_ms = 4;
+  std::size_t memory_mb = 512;
+  bool huge_pages = false;
+  bool quick = false;
+};
 
 struct Level {
   const char* name;
   std::size_t bytes;
 };
-constexpr Level kLevels[] = {{"L1", 24u << 10}, {"L2", 1u << 20}, {"memory", 512u << 20}};
-constexpr int kDimensions[] = {25, 128, 300, 784, 960};
-constexpr std::size_t kDimensionMax = 960;
-constexpr std::size_t kLineFloats = 16;
 
-/// Random components for the largest working set; smaller ones are its beginning. Starts on a cache line.
-const float* components() {
-  static const std::vector<float> all = [] {
-    std::vector<float> made(kLevels[2].bytes / sizeof(float) + kLineFloats);
-    holdfast::SeededRandom random(1);
-    for (float& component : made) component = static_cast<float>(random.next() >> 40) * 0x1.0p-24f;
-    return made;
-  }();
-  const auto address = reinterpret_cast<std::uintptr_t>(all.data());
-  return all.data() + (64 - address % 64) % 64 / sizeof(float);
-}
-
-/// A multiple of four.
-std::size_t vectors_in(const Level& level, std::size_t dim) { return level.bytes / sizeof(float) / dim / 4 * 4; }
-
-using Single = float (*)(const float*, const float*, std::size_t) noexcept;
-using Four = void (*)(const float*, const float* const[4], std::size_t, float[4]) noexcept;
-
-void run_single(benchmark::State& state, Single distance, const Level& level, std::size_t dim) {
-  const float* const first = components();
-  const std::size_t count = vectors_in(level, dim);
-  alignas(64) float query[kDimensionMax];  // a search aligns its query once
-  std::copy_n(first, dim, query);
-  for (auto _ : state) {
-    for (std::size_t i = 0; i < count; ++i) benchmark::DoNotOptimize(distance(query, first + i * dim, dim));
-  }
-  state.counters["distances"] = static_cast<double>(count);
-}
-
-void run_four(benchmark::State& state, Four distance, const Level& level, std::size_t dim) {
-  const float* const first = components();
-  const std::size_t count = vectors_in(level, dim);
-  alignas(64) float query[kDimensionMax];  // a search aligns its query once
-  std::copy_n(first, dim, query);
-  for (auto _ : state) {
-    for (std::size_t i = 0; i < count; i += 4) {
-      const float* const at = first + i * dim;
-      const float* const vectors[4] = {at, at + dim, at + 2 * dim, at + 3 * dim};
-      float out[4];
-      distance(query, vectors, dim, out);
-      benchmark::DoNotOptimize(out);
-    }
-  }
-  state.counters["distances"] = static_cast<double>(count);
-}
-
-// The limit: aligned loads into the widest registers there are, four streams as in x4, nothing computed but one XOR.
-#if defined(__x86_64__)
-__attribute__((target("avx512f"))) void read_avx512(const char* from, std::size_t bytes) {
-  __m512i sums[8] = {};
-  const std::size_t quarter = bytes / 4;
-  for (std::size_t i = 0; i + 128 <= quarter; i += 128) {
-    for (std::size_t k = 0; k < 8; ++k) {
-      sums[k] = _mm512_xor_si512(sums[k], _mm512_load_si512(from + k / 2 * quarter + i + k % 2 * 64));
-    }
-  }
-  __m512i all = sums[0];  // the array itself must not be shown, or it would live in memory
-  for (std::size_t k = 1; k < 8; ++k) all = _mm512_xor_si512(all, sums[k]);
-  benchmark::DoNotOptimize(all);
-}
-__attribute__((target("avx2"))) void read_avx2(const char* from, std::size_t bytes) {
-  __m256i sums[8] = {};
-  const std::size_t quarter = bytes / 4;
-  for (std::size_t i = 0; i + 64 <= quarter; i += 64) {
-    for (std::size_t k = 0; k < 8; ++k) {
-      const auto* at = reinterpret_cast<const __m256i*>(from + k / 2 * quarter + i + k % 2 * 32);
-      sums[k] = _mm256_xor_si256(sums[k], _mm256_load_si256(at));
-    }
-  }
-  __m256i all = sums[0];  // the array itself must not be shown, or it would live in memory
-  for (std::size_t k = 1; k < 8; ++k) all = _mm256_xor_si256(all, sums[k]);
-  benchmark::DoNotOptimize(all);
-}
-#endif
-void read_plain(const char* from, std::size_t bytes) {
-  const auto* const words = reinterpret_cast<const std::uint32_t*>(from);
-  std::uint32_t sums[16] = {};
-  for (std::size_t i = 0; i + 16 <= bytes / sizeof(std::uint32_t); i += 16) {
-    for (std::size_t k = 0; k < 16; ++k) sums[k] ^= words[i + k];
-  }
-  std::uint32_t all = 0;
-  for (const std::uint32_t sum : sums) all ^= sum;
-  benchmark::DoNotOptimize(all);
-}
-
-void run_read(benchmark::State& state, const Level& level) {
-  auto* read = read_plain;
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) {
-    read = read_avx512;
-  } else if (__builtin_cpu_supports("avx2")) {
-    read = read_avx2;
-  }
-#endif
-  const char* const from = reinterpret_cast<const char*>(components());
-  for (auto _ : state) {
-    read(from, level.bytes);
-    benchmark::ClobberMemory();
-  }
-  state.counters["distances"] = static_cast<double>(level.bytes) / sizeof(float);  // one component each
-}
-
-/// Collects the best time of each benchmark and prints one line per level, distance and dimension.
-class TableReporter : public benchmark::BenchmarkReporter {
+/// Bytes to read from, filled with random ones. Components of float32 among them are finite and small.
+class Room {
  public:
-  bool ReportContext(const Context& context) override {
-    PrintBasicContext(&GetErrorStream(), context);
-    return true;
-  }
-  void ReportRuns(const std::vector<Run>& runs) override {
-    for (const Run& run : runs) {
-      if (run.run_type != Run::RT_Iteration || run.error_occurred) continue;
-      const double ns = run.GetAdjustedCPUTime() / run.counters.at("distances").value;
-      const auto [place, added] = best_ns_.try_emplace(run.run_name.function_name, ns);
-      if (!added && ns < place->second) place->second = ns;
+  Room(std::size_t bytes, bool huge_pages) : bytes_(bytes + kReadSlack) {
+    void* const at = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) fail("no memory for the rows");
+    if (huge_pages && ::madvise(at, bytes_, MADV_HUGEPAGE) != 0) fail("no huge pages here");
+    begin_ = static_cast<std::byte*>(at);
+    SeededRandom random(1);
+    for (std::size_t i = 0; i + 8 <= bytes_; i += 8) {
+      // Two floats in [1, 2): sign and exponent set, the rest random.
+      const std::uint64_t word = (random.next() & 0x007fffff'007fffffu) | 0x3f800000'3f800000u;
+      std::memcpy(begin_ + i, &word, 8);
     }
   }
-  void Finalize() override {
-    std::printf("ns per distance; \"read\": plain loads of as many bytes; GB/s: the last table, four at once\n\n");
-    std::printf("%-7s %-4s %5s", "from", "", "dim");
-    for (const Kernels* table : available_kernels()) std::printf(" | %7s      x4", table->name);
-    std::printf(" |    read |  GB/s (read)\n");
-    for (const Level& level : kLevels) {
-      for (const char* op : {"l2", "dot"}) {
-        for (const int dim : kDimensions) print_line(level, op, dim);
-      }
+  ~Room() { ::munmap(begin_, bytes_); }
+  Room(const Room&) = delete;
+  Room& operator=(const Room&) = delete;
+
+  /// Where the rows of a working set begin.
+  [[nodiscard]] std::vector<const std::byte*> rows(std::size_t set_bytes, std::size_t stride, bool random) const {
+    std::vector<const std::byte*> all(std::max<std::size_t>(8, set_bytes / stride / 8 * 8));
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = begin_ + i * stride;
+    if (random) {
+      SeededRandom shuffle(3);
+      for (std::size_t i = all.size(); i > 1; --i) std::swap(all[i - 1], all[shuffle.below(i)]);
     }
+    return all;
   }
 
  private:
-  void print_line(const Level& level, const std::string& op, int dim) const {
-    const std::string prefix = std::string(level.name) + "/" + op + "/" + std::to_string(dim) + "/";
-    const auto first = best_ns_.lower_bound(prefix);
-    if (first == best_ns_.end() || !first->first.starts_with(prefix)) return;  // filtered out
-    std::printf("%-7s %-4s %5d", level.name, op.c_str(), dim);
-    for (const Kernels* table : available_kernels()) {
-      std::printf(" | ");
-      print_ns(best(prefix + table->name + "/single"));
-      std::printf(" ");
-      print_ns(best(prefix + table->name + "/x4"));
-    }
-    const double bytes = dim * static_cast<double>(sizeof(float));
-    const double read_ns = best(std::string(level.name) + "/read") * dim;
-    const double four_ns = best(prefix + available_kernels().back()->name + "/x4");
-    std::printf(" | ");
-    print_ns(read_ns);
-    if (read_ns > 0 && four_ns > 0) std::printf(" | %5.1f (%5.1f)", bytes / four_ns, bytes / read_ns);
-    std::printf("\n");
-  }
-  static void print_ns(double ns) {
-    if (ns > 0) {
-      std::printf("%7.1f", ns);
-    } else {
-      std::printf("%7s", "-");  // filtered out
-    }
-  }
-  [[nodiscard]] double best(const std::string& name) const {
-    const auto found = best_ns_.find(name);
-    return found == best_ns_.end() ? 0 : found->second;
-  }
-
-  std::map<std::string, double> best_ns_;
+  std::size_t bytes_;
+  std::byte* begin_ = nullptr;
 };
 
-template <class Body>
-void add(const std::string& name, Body body) {
-  benchmark::RegisterBenchmark(name.c_str(), body)->MinTime(0.02)->Repetitions(5);
-}
+/// Turns over the rows of one working set.
+class Turns {
+ public:
+  Turns(std::vector<const std::byte*> rows, double turn_ms) : rows_(std::move(rows)), turn_s_(turn_ms / 1e3) {}
 
-void add_all() {
-  for (const Level& level : kLevels) {
-    const std::string level_name = level.name;
-    add(level_name + "/read", [&level](benchmark::State& state) { run_read(state, level); });
-    for (const int dim : kDimensions) {
-      for (const Kernels* table : available_kernels()) {
-        const std::string tail = "/" + std::to_string(dim) + "/" + table->name;
-        const auto single = [&](const char* op, Single distance) {
-          add(level_name + op + tail + "/single",
-              [&level, distance, dim](benchmark::State& state) { run_single(state, distance, level, dim); });
-        };
-        const auto four = [&](const char* op, Four distance) {
-          add(level_name + op + tail + "/x4",
-              [&level, distance, dim](benchmark::State& state) { run_four(state, distance, level, dim); });
-        };
-        single("/l2", table->l2);
-        four("/l2", table->l2_x4);
-        single("/dot", table->dot);
-        four("/dot", table->dot_x4);
+  /// Nanoseconds per row in one turn; `part` of the rows at a time, beginning where the last turn ended.
+  double take(const ScoreRows& score) {
+    constexpr std::size_t kPart = 4'096;
+    const double begin = thread_processor_seconds();
+    double now = begin;
+    std::size_t scored = 0;
+    while (now - begin < turn_s_) {
+      if (at_ == rows_.size()) at_ = 0;
+      const std::size_t count = std::min(kPart, rows_.size() - at_);
+      const auto part = std::span(rows_).subspan(at_, count);
+      // Where the working set is small the clock would weigh more than the distances.
+      const std::size_t passes = std::max<std::size_t>(1, kPart / count);
+      for (std::size_t pass = 0; pass < passes; ++pass) score(part);
+      at_ += count;
+      scored += count * passes;
+      now = thread_processor_seconds();
+    }
+    return (now - begin) * 1e9 / static_cast<double>(scored);
+  }
+
+ private:
+  std::vector<const std::byte*> rows_;
+  double turn_s_;
+  std::size_t at_ = 0;
+};
+
+class Bench {
+ public:
+  explicit Bench(const Arguments& arguments)
+      : arguments_(arguments),
+        levels_{{"L1", 24u << 10}, {"L2", 1u << 20}, {"memory", arguments.memory_mb << 20}},
+        room_(levels_[2].bytes, arguments.huge_pages),
+        cases_(kernel_cases(arguments.dims)) {
+    std::erase_if(cases_, [&](const KernelCase& one) { return one.kind.find(arguments.filter) == std::string::npos; });
+    if (arguments.out.empty()) return;
+    std::filesystem::create_directories(arguments.out);
+    csv_.open(arguments.out / "kernels.csv");
+    csv_ << "level,order,kind,dim,row_bytes,table,ns,gb_per_s,limit_ns,limit_gb_per_s,percent_of_limit\n";
+  }
+
+  void run() {
+    std::printf(
+        "ns per distance by instruction set; GB/s of the last one; the limit: plain loads of the same rows;"
+        " per cent of the limit\n");
+    for (const Level& level : levels_) {
+      for (const bool random : {false, true}) run_level(level, random);
+    }
+    if (!arguments_.out.empty() && !csv_.flush()) fail("cannot write kernels.csv");
+  }
+
+ private:
+  void run_level(const Level& level, bool random) {
+    const char* const order = random ? "random order" : "sequential";
+    std::string kind;
+    for (const KernelCase& one : cases_) {
+      if (one.kind != kind) {
+        kind = one.kind;
+        std::printf("\n%s, %s: %s\n%6s %6s |", level.name, order, kind.c_str(), "dim", "bytes");
+        for (const auto& table : one.tables) std::printf(" %10s", table.name.c_str());
+        std::printf(" | %7s | %7s %7s | %s\n", "GB/s", "limit", "GB/s", "per cent");
       }
+      measure(level, order, one, random);
     }
   }
-}
+
+  void measure(const Level& level, const char* order, const KernelCase& one, bool random) {
+    Turns turns(room_.rows(level.bytes, one.stride, random), arguments_.turn_ms);
+    const ScoreRows read = plain_read(one.row_bytes);
+    std::vector<double> best(one.tables.size(), 1e300);
+    double limit = 1e300;
+    for (std::uint32_t turn = 0; turn < arguments_.turns; ++turn) {
+      limit = std::min(limit, turns.take(read));
+      for (std::size_t i = 0; i < best.size(); ++i) best[i] = std::min(best[i], turns.take(one.tables[i].score));
+    }
+    const auto bytes = static_cast<double>(one.row_bytes);
+    std::printf("%6zu %6zu |", one.dim, one.row_bytes);
+    for (std::size_t i = 0; i < best.size(); ++i) {
+      std::printf(" %10.1f", best[i]);
+      csv_ << level.name << ',' << order << ',' << '"' << one.kind << '"' << ',' << one.dim << ',' << one.row_bytes
+           << ',' << one.tables[i].name << ',' << best[i] << ',' << bytes / best[i] << ',' << limit << ','
+           << bytes / limit << ',' << 100 * limit / best[i] << '\n';
+    }
+    std::printf(" | %7.1f | %7.1f %7.1f | %4.0f %%\n", bytes / best.back(), limit, bytes / limit,
+                100 * limit / best.back());
+    std::fflush(stdout);
+  }
+
+  const Arguments& arguments_;
+  Level levels_[3];
+  Room room_;
+  std::vector<KernelCase> cases_;
+  std::ofstream csv_;
+};
 
 }  // namespace
+}  // namespace holdfast::bench
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  add_all();
-  TableReporter reporter;
-  benchmark::RunSpecifiedBenchmarks(&reporter);
-  benchmark::Shutdown();
+  holdfast::bench::Arguments arguments;
+  CLI::App app("Nanoseconds per distance beside the machine's limit");
+  app.add_option("--filter", arguments.filter, "only kinds whose name contains this, e.g. u8");
+  app.add_option("--dim", arguments.dims, "dimensions")->capture_default_str();
+  app.add_option("--out", arguments.out, "folder for kernels.csv");
+  app.add_option("--turns", arguments.turns)->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--turn-ms", arguments.turn_ms)->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--memory-mb", arguments.memory_mb, "working set that no cache holds")->capture_default_str();
+  app.add_flag("--huge-pages", arguments.huge_pages, "ask for them (madvise)");
+  app.add_flag("--quick", arguments.quick, "dimensions 128 and 784, short turns");
+  try {
+    CLI11_PARSE(app, argc, argv);
+    if (arguments.quick) {
+      arguments.dims = {128, 784};
+      arguments.turns = 2;
+      arguments.turn_ms = 1;
+    }
+    std::printf("%s\n", holdfast::bench::machine_text(holdfast::bench::describe_machine(".")).c_str());
+    holdfast::bench::Bench(arguments).run();
+  } catch (const std::exception& error) {  // std::filesystem, std::bad_alloc
+    holdfast::bench::fail(error.what());
+  }
   return 0;
 }

@@ -102,8 +102,8 @@ void run_load_churn(const LoadChurnArguments& arguments) {
   Scratch scratch(arguments.common.out);
   const auto pool = scratch.fresh("pool");
   const auto queries = scratch.fresh("queries");
-  write_matrix(pool, make_pool(set.base, arguments.seed));
-  write_matrix(queries, set.queries);
+  must(write_matrix(pool, make_pool(set.base, arguments.seed).values, set.base.dim));
+  must(write_matrix(queries, set.queries.values, set.queries.dim));
   const std::uint32_t live_points = set.base.rows;
   const std::string metric(to_string(set.metric));
   set = {};  // the children have the processor caches and the memory for themselves

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <fstream>
 
 #include "bench/curve.h"
 #include "bench/machine.h"
@@ -71,15 +70,6 @@ float jitter_amplitude(const Matrix& matrix) {
   const auto count = static_cast<double>(matrix.values.size());
   const double mean = sum / count;
   return static_cast<float>(0.1 * std::sqrt(std::max(0.0, squares / count - mean * mean)));
-}
-
-void write_matrix(const std::filesystem::path& path, const Matrix& matrix) {
-  std::ofstream file(path, std::ios::binary);
-  file.write(reinterpret_cast<const char*>(&matrix.rows), 4);
-  file.write(reinterpret_cast<const char*>(&matrix.dim), 4);
-  file.write(reinterpret_cast<const char*>(matrix.values.data()),
-             static_cast<std::streamsize>(matrix.values.size() * sizeof(float)));
-  if (!file.flush()) fail("cannot write " + path.string());
 }
 
 bool wait_until(double seconds, const std::function<bool()>& done) {

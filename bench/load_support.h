@@ -47,9 +47,6 @@ void jitter(std::span<const float> row, float amplitude, SeededRandom& random, s
 /// A tenth of the standard deviation of the components: what jitter() is given.
 [[nodiscard]] float jitter_amplitude(const Matrix& matrix);
 
-/// In the format of .fbin.
-void write_matrix(const std::filesystem::path& path, const Matrix& matrix);
-
 [[nodiscard]] inline double megabytes(std::uint64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 /// Asks `done` twenty times a second until it says yes (true) or the time is over (false).

@@ -35,14 +35,27 @@ void add_programs(CLI::App& app) {
   static CompareArguments compare;
   static OpenArguments open;
   static IngestArguments ingest;
-  auto* const comparing = app.add_subcommand("compare", "build, recall, speed and memory beside hnswlib");
+  auto* const comparing = app.add_subcommand("compare", "build, recall, speed and memory beside other libraries");
   add_common(*comparing, compare.common);
   add_graph(*comparing, compare.build);
   add_batch(*comparing, compare.build);
   comparing->add_option("--dataset", compare.dataset)->capture_default_str();
   comparing->add_option("--builds", compare.builds)->capture_default_str()->check(CLI::PositiveNumber);
   comparing->add_option("--turns", compare.turns, "of searching")->capture_default_str()->check(CLI::PositiveNumber);
+  comparing->add_option("--turn-seconds", compare.turn_seconds, "at least")->capture_default_str();
+  comparing->add_option("--peers", compare.peers, "beginnings of names, e.g. faiss,usearch [all that there are]");
+  comparing->add_option("--node-peers", compare.node_peers, "folder of the Node driver (scripts/bench makes it)");
   comparing->callback([] { run_compare(compare); });
+
+  static ProfileArguments profile;
+  profile.common.rows = 20'000;
+  profile.common.queries = 100;
+  auto* const profiling = app.add_subcommand("profile", "instructions and cache misses per search, by callgrind");
+  add_common(*profiling, profile.common);
+  add_graph(*profiling, profile.build);
+  profiling->add_option("--dataset", profile.dataset)->capture_default_str();
+  profiling->add_option("--ef", profile.ef)->capture_default_str()->check(CLI::PositiveNumber);
+  profiling->callback([] { run_profile(profile); });
 
   auto* const opening = app.add_subcommand("open", "time until a store answers");
   add_common(*opening, open.common);
@@ -55,7 +68,7 @@ void add_programs(CLI::App& app) {
   opening->add_option("--large-rows", open.large_rows)->capture_default_str()->check(CLI::Range(1'000u, 10'000'000u));
   opening->callback([] { run_open(open); });
 
-  auto* const ingesting = app.add_subcommand("ingest", "durable points per second");
+  auto* const ingesting = app.add_subcommand("ingest", "durable records per second, beside other stores and the disk");
   add_common(*ingesting, ingest.common);
   ingesting->add_option("--writers", ingest.writers)->capture_default_str()->check(CLI::PositiveNumber);
   ingesting->add_option("--rounds", ingest.rounds)->capture_default_str()->check(CLI::PositiveNumber);
@@ -63,7 +76,7 @@ void add_programs(CLI::App& app) {
   ingesting->callback([] { run_ingest(ingest); });
 }
 
-/// Programs that `open` starts; of no use by themselves.
+/// Programs that others start; of no use by themselves.
 void add_children(CLI::App& app) {
   static std::filesystem::path store;
   static std::filesystem::path queries;
@@ -73,6 +86,14 @@ void add_children(CLI::App& app) {
   once->add_option("--query-file", queries)->required();
   once->add_option("--row", row);
   once->callback([] { run_open_once(store, queries, row); });
+  static ServeArguments serve;
+  auto* const serving = app.add_subcommand("serve-once")->group("");
+  serving->add_option("--store", serve.store)->required();
+  serving->add_option("--query-file", serve.queries)->required();
+  serving->add_option("--ef", serve.ef);
+  serving->add_option("--kind", serve.kind);
+  serving->add_option("--mode", serve.mode);
+  serving->callback([] { run_serve_once(serve); });
   auto* const writing = app.add_subcommand("write-until-killed")->group("");
   writing->add_option("--store", store)->required();
   writing->callback([] { run_write_until_killed(store); });

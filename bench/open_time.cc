@@ -9,7 +9,6 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 
 #include "bench/child.h"
 #include "bench/curve.h"
@@ -26,15 +25,6 @@ constexpr double kKilledGoalMs = 300;
 constexpr std::uint32_t kSyntheticDim = 128;
 // Narrower than usual: the size of the lists counts here, not the quality of their choice.
 constexpr std::uint32_t kSyntheticEfConstruction = 40;
-
-void write_queries(const std::filesystem::path& path, const Matrix& queries) {
-  std::ofstream file(path, std::ios::binary);
-  file.write(reinterpret_cast<const char*>(&queries.rows), 4);
-  file.write(reinterpret_cast<const char*>(&queries.dim), 4);
-  file.write(reinterpret_cast<const char*>(queries.values.data()),
-             static_cast<std::streamsize>(queries.values.size() * sizeof(float)));
-  if (!file.flush()) fail("cannot write " + path.string());
-}
 
 nlohmann::json open_once(const std::filesystem::path& store, const std::filesystem::path& queries, std::uint32_t row) {
   Child child({"open-once", "--store", store.string(), "--query-file", queries.string(), "--row", std::to_string(row)});
@@ -78,7 +68,7 @@ class OpenTimes {
   void run(const Dataset& set) {
     const auto store = scratch_.fresh("store");
     const auto queries = scratch_.fresh("queries");
-    write_queries(queries, set.queries);
+    must(write_matrix(queries, set.queries.values, set.queries.dim));
     build(store, set.base, set.metric, arguments_.build);
     after_clean_close(set.name, store, queries);
     after_kill(set.name, store, queries);
@@ -173,8 +163,7 @@ class OpenTimes {
         Dataset set = synthetic_dataset("synthetic", {rows, 0, kSyntheticDim, Metric::l2}, 1);
         base = std::move(set.base);
       }
-      write_queries(queries,
-                    Matrix{100, kSyntheticDim, {base.values.begin(), base.values.begin() + 100 * kSyntheticDim}});
+      must(write_matrix(queries, std::span(base.values).first(100 * kSyntheticDim), kSyntheticDim));
       build(store, base, Metric::l2, settings);
       sizes.push_back({rows, open_again_and_again(store, queries)});
       sizes.back().openings.print("clean, " + std::to_string(rows) + " points");

@@ -21,10 +21,22 @@ struct CompareArguments {
   CommonArguments common;
   std::string dataset = "sift-100k-128-l2";
   BuildSettings build;
-  std::uint32_t builds = 3;
+  std::uint32_t builds = 3;  ///< of Holdfast and hnswlib; everybody else is built once
   std::uint32_t turns = 5;
+  double turn_seconds = 0.03;        ///< at least; or one time slice would decide where there are few queries
+  std::string peers;                 ///< beginnings of names, separated by commas; empty: all
+  std::filesystem::path node_peers;  ///< folder of the Node driver with its packages; empty: without them
 };
 void run_compare(const CompareArguments& arguments);
+
+struct ProfileArguments {
+  CommonArguments common;
+  std::string dataset = "sift-100k-128-l2";
+  BuildSettings build;
+  std::uint32_t ef = 100;
+};
+/// Instructions and cache misses per search, counted by callgrind.
+void run_profile(const ProfileArguments& arguments);
 
 struct OpenArguments {
   CommonArguments common;
@@ -40,7 +52,7 @@ void run_open(const OpenArguments& arguments);
 struct IngestArguments {
   CommonArguments common;
   std::uint32_t dim = 128;
-  std::uint32_t writers = 8;
+  std::uint32_t writers = 16;  ///< besides one alone
   std::uint32_t rounds = 3;
   double seconds = 3;  ///< of each measurement
 };
@@ -52,6 +64,15 @@ void run_ingest(const IngestArguments& arguments);
 /// What run_open does in processes of its own; see open_child.cc.
 /// Opens, asks query `row` of a file in the format of .fbin, prints one line of JSON.
 void run_open_once(const std::filesystem::path& store, const std::filesystem::path& queries, std::uint32_t row);
+struct ServeArguments {
+  std::filesystem::path store;
+  std::filesystem::path queries;  ///< in the format of .fbin
+  std::uint32_t ef = 100;
+  std::size_t kind = 0;  ///< of store_kinds()
+  std::size_t mode = 0;  ///< of its searches
+};
+/// Opens, asks all queries, prints where its memory lies as one line of JSON; see serve_child.cc.
+void run_serve_once(const ServeArguments& arguments);
 /// Checkpoints, then writes single points from many threads, each durable; one byte on standard output for each.
 void run_write_until_killed(const std::filesystem::path& store);
 
