@@ -12,7 +12,7 @@
 
 #include "base/random.h"
 #include "simd/code_kernels.h"
-#include "simd/kernels.h"
+#include "simd/typed_kernels.h"
 
 namespace holdfast::bench {
 
@@ -55,23 +55,22 @@ class Query {
   std::shared_ptr<std::vector<Line>> lines_;
 };
 
-// ---- float32 -------------------------------------------------------------------------------------------------------
+// ---- rows of vectors
+// -------------------------------------------------------------------------------------------------
 
-using Single = float (*)(const float*, const float*, std::size_t) noexcept;
-using Four = void (*)(const float*, const float* const[4], std::size_t, float[4]) noexcept;
-
-const float* floats(const std::byte* row) { return reinterpret_cast<const float*>(row); }
-
-ScoreRows one_by_one(Single distance, Query<float> query, std::size_t dim) {
+/// `One`, `Four`: pointers to functions of a query, and a row or four of them.
+template <class One, class Q>
+ScoreRows one_by_one(One distance, Query<Q> query, std::size_t dim) {
   return [=](std::span<const std::byte* const> rows) {
-    for (const std::byte* const row : rows) keep(distance(query.data(), floats(row), dim));
+    for (const std::byte* const row : rows) keep(distance(query.data(), row, dim));
   };
 }
 
-ScoreRows four_by_four(Four distance, Query<float> query, std::size_t dim) {
+template <class Four, class Q>
+ScoreRows four_by_four(Four distance, Query<Q> query, std::size_t dim) {
   return [=](std::span<const std::byte* const> rows) {
     for (std::size_t i = 0; i + 4 <= rows.size(); i += 4) {
-      const float* const four[4] = {floats(rows[i]), floats(rows[i + 1]), floats(rows[i + 2]), floats(rows[i + 3])};
+      const void* const four[4] = {rows[i], rows[i + 1], rows[i + 2], rows[i + 3]};
       float out[4];
       distance(query.data(), four, dim, out);
       keep(out);
@@ -79,20 +78,47 @@ ScoreRows four_by_four(Four distance, Query<float> query, std::size_t dim) {
   };
 }
 
-void add_floats(std::size_t dim, std::vector<KernelCase>& cases) {
-  const Query<float> query(dim);
-  const std::size_t bytes = dim * sizeof(float);
-  KernelCase l2{"f32 l2", dim, bytes, round_up(bytes, kLine), {}};
-  KernelCase l2_four{"f32 l2, four", dim, bytes, round_up(bytes, kLine), {}};
-  KernelCase dot{"f32 dot", dim, bytes, round_up(bytes, kLine), {}};
-  KernelCase dot_four{"f32 dot, four", dim, bytes, round_up(bytes, kLine), {}};
-  for (const simd::Kernels* table : simd::available_kernels()) {
-    l2.tables.push_back({table->name, one_by_one(table->l2, query, dim)});
-    l2_four.tables.push_back({table->name, four_by_four(table->l2_x4, query, dim)});
-    dot.tables.push_back({table->name, one_by_one(table->dot, query, dim)});
-    dot_four.tables.push_back({table->name, four_by_four(table->dot_x4, query, dim)});
+/// Both distances, alone and four at once, of what `functions_of(table)` names. Rows begin on a cache line, as they do
+/// in a collection.
+template <class Q, class Tables, class FunctionsOf>
+void add_rows(const std::string& name, std::size_t dim, std::size_t component_bytes, const Tables& tables,
+              FunctionsOf functions_of, std::vector<KernelCase>& cases) {
+  const Query<Q> query(dim);
+  const std::size_t bytes = dim * component_bytes;
+  const std::size_t stride = round_up(bytes, kLine);
+  KernelCase l2{name + " l2", dim, bytes, stride, {}};
+  KernelCase l2_four{name + " l2, four", dim, bytes, stride, {}};
+  KernelCase dot{name + " dot", dim, bytes, stride, {}};
+  KernelCase dot_four{name + " dot, four", dim, bytes, stride, {}};
+  for (const auto* const table : tables) {
+    const auto& functions = functions_of(*table);
+    l2.tables.push_back({table->name, one_by_one(functions.l2, query, dim)});
+    l2_four.tables.push_back({table->name, four_by_four(functions.l2_x4, query, dim)});
+    dot.tables.push_back({table->name, one_by_one(functions.dot, query, dim)});
+    dot_four.tables.push_back({table->name, four_by_four(functions.dot_x4, query, dim)});
   }
   cases.insert(cases.end(), {l2, l2_four, dot, dot_four});
+}
+
+void add_vectors(std::size_t dim, std::vector<KernelCase>& cases) {
+  struct Element {
+    const char* name;
+    std::size_t bytes;
+    simd::RowKernels simd::TypedKernels::*functions;
+  };
+  constexpr Element kElements[] = {{"f32", 4, &simd::TypedKernels::f32},
+                                   {"f16", 2, &simd::TypedKernels::f16},
+                                   {"bf16", 2, &simd::TypedKernels::bf16},
+                                   {"i8", 1, &simd::TypedKernels::i8},
+                                   {"u8", 1, &simd::TypedKernels::u8}};
+  for (const Element& element : kElements) {
+    const auto functions_of = [&](const simd::TypedKernels& table) { return table.*element.functions; };
+    add_rows<float>(element.name, dim, element.bytes, simd::available_typed_kernels(), functions_of, cases);
+  }
+  const auto i8_of = [](const simd::BytePairKernels& table) { return table.i8; };
+  const auto u8_of = [](const simd::BytePairKernels& table) { return table.u8; };
+  add_rows<std::int8_t>("i8 query, i8", dim, 1, simd::available_byte_pair_kernels(), i8_of, cases);
+  add_rows<std::uint8_t>("u8 query, u8", dim, 1, simd::available_byte_pair_kernels(), u8_of, cases);
 }
 
 // ---- compact codes -------------------------------------------------------------------------------------------------
@@ -115,9 +141,9 @@ void add_codes(std::size_t dim, std::vector<KernelCase>& cases) {
   const std::size_t words = round_up(dim, 64) / 64;
   const Query<std::uint64_t> planes(words * kPlanes);
   const std::size_t nibbles = round_up(dim, simd::kNibbleBlock) / simd::kNibbleBlock * simd::kNibbleBlockBytes;
-  KernelCase bytes{"u8 dot", dim, dim, round_up(dim, kLine), {}};
-  KernelCase halves{"u4 dot", dim, nibbles, round_up(nibbles, kLine), {}};
-  KernelCase bits{"1-bit dot, 4 planes", dim, words * 8, round_up(words * 8, kLine), {}};
+  KernelCase bytes{"codes of 8 bits, dot", dim, dim, round_up(dim, kLine), {}};
+  KernelCase halves{"codes of 4 bits, dot", dim, nibbles, round_up(nibbles, kLine), {}};
+  KernelCase bits{"codes of 1 bit, dot with 4 planes", dim, words * 8, round_up(words * 8, kLine), {}};
   for (const simd::CodeKernels* table : simd::available_code_kernels()) {
     bytes.tables.push_back({table->name, in_groups<std::uint8_t>([=](const std::uint8_t* const* rows, std::size_t count,
                                                                      std::int32_t* out) {
@@ -181,7 +207,7 @@ void read_words(std::span<const std::byte* const> rows, std::size_t bytes) {
 
 std::vector<KernelCase> kernel_cases(std::span<const std::size_t> dims) {
   std::vector<KernelCase> cases;
-  for (const std::size_t dim : dims) add_floats(dim, cases);
+  for (const std::size_t dim : dims) add_vectors(dim, cases);
   for (const std::size_t dim : dims) add_codes(dim, cases);
   std::stable_sort(cases.begin(), cases.end(),
                    [](const KernelCase& a, const KernelCase& b) { return a.kind < b.kind; });
