@@ -87,7 +87,7 @@ Quantizer::Coded Quantizer::encode(const VectorTable& vectors, const float* row,
   float rounding = 0;
   const auto one = [&](std::size_t i, std::size_t lane) {
     const float exact = (row[i] * scale - low_[i]) * inverse_step_[i];
-    const float inside = std::min(std::max(exact, 0.0F), kTopCode);
+    const float inside = exact > 0 ? std::min(exact, kTopCode) : 0.0F;  // 0 for what is no number, of a damaged row
     const auto rounded = static_cast<std::int32_t>(inside + 0.5F);
     code[i] = static_cast<std::uint8_t>(rounded);
     const float difference = step_[i] * (static_cast<float>(rounded) - zero_[i]);

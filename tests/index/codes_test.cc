@@ -1,6 +1,7 @@
 // Compact codes: what they say of distances, and that a walk by them finds what a walk by the rows does.
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "index/code_table.h"
 #include "index/fixture.h"
@@ -115,7 +116,9 @@ TEST(Quantizer, HugeComponentsDoNoHarm) {
   vectors[5][3] = 3e38F;
   vectors[6][3] = -3e38F;
   EXPECT_FALSE(Coded(vectors, Metric::l2).codes->quantizer().usable());
-  vectors[5][3] = vectors[6][3] = 0;
+  vectors[7][3] = std::numeric_limits<float>::quiet_NaN();  // as a damaged row may hold
+  vectors[5][3] = vectors[6][3] = vectors[7][3] = 0;
+  vectors[1'160][3] = std::numeric_limits<float>::quiet_NaN();
   vectors[1'150][3] = 3e38F;  // not in the sample
   for (const Metric metric : kMetrics) {
     Coded coded(vectors, metric);
