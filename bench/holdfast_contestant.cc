@@ -87,6 +87,8 @@ double HoldfastContestant::reopen() {
   store_ = std::make_unique<Store>(open_store(path_, open_options(setting_.build)));
   const RecoveryReport& recovery = store_->collection.recovery_report();
   if (!recovery.clean || recovery.frames_replayed != 0) fail("the store was not closed cleanly");
+  // Codes are made anew after open; a snapshot that is taken before is searched by rows.
+  must(store_->collection.wait_until_indexed());
   take_snapshot();
   return recovery.total_ms;
 }
