@@ -58,6 +58,8 @@ class LogReader {
   LogReader(os::FileSystem& fs, const ReadLogOptions& options, const std::function<Status(const FrameView&)>& visit)
       : fs_(fs), options_(options), visit_(visit) {
     tail_.proven = std::max(options.proven, options.after);
+    // There is no frame 0, whatever a forged checkpoint says of it; a header that named it would not be believed.
+    if (options_.after == 0) options_.base.checksum = 0;
   }
 
   Result<LogTail> run() {
@@ -437,7 +439,7 @@ class LogReader {
   [[nodiscard]] std::string path_of(const Segment& segment) const { return os::join(options_.directory, segment.name); }
 
   os::FileSystem& fs_;
-  const ReadLogOptions& options_;
+  ReadLogOptions options_;
   const std::function<Status(const FrameView&)>& visit_;
   std::vector<Segment> segments_;
   const Segment* segment_ = nullptr;  ///< being read
