@@ -162,8 +162,9 @@ class LogReader {
       return {};
     }
     const Lsn before = first.first_lsn == 0 ? 0 : first.first_lsn - 1;
-    start_at({before, 0});
-    chain_known_ = false;  // the first header says what comes before it
+    // The first header says what comes before it; if it cannot be read, the checkpoint may know.
+    start_at({before, before == options_.base.lsn ? options_.base.checksum : 0});
+    chain_known_ = false;
     return {};
   }
 
@@ -234,6 +235,7 @@ class LogReader {
     tail_.proven = std::max(tail_.proven, header.synced_lsn);
     tail_.last_segment = segment_->name;
     tail_.valid_bytes = found.end();
+    tail_.last_is_short = size() < segment_->header.file_bytes;
     tail_.ends_with_mark = header.type == FrameType::mark;
     if (header.lsn <= options_.after) return {};
     FrameView view;

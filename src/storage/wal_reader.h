@@ -56,6 +56,7 @@ struct LogTail {
   Lsn proven = 0;                  ///< highest lsn of which anything (options, log) proves that it was synced
   std::string last_segment;        ///< the last one that holds a frame; empty: none does
   std::uint64_t valid_bytes = 0;   ///< of that segment, header included, to the end of its last frame
+  bool last_is_short = false;      ///< that segment has a successor, and its file is shorter than its header says
   std::uint64_t bytes_cut = 0;     ///< garbage behind the last frame, up to the last byte that is not zero
   bool ends_with_mark = false;     ///< clean close or idle: everything up to the mark was durable
   std::vector<LogDamage> damage;   ///< for damage and damage_below_checkpoint, one entry each
@@ -87,7 +88,8 @@ struct ReadLogOptions {
 
 /// Makes the accepted tail safe to go on from: the valid part of the last segment is copied to a fresh file, synced,
 /// renamed over it, and the directory synced (the page cache may hold what the disk does not). Not copied if every
-/// frame of it is proven durable and nothing follows. Then segments behind it that hold no frame are removed, and every
+/// frame of it is proven durable, nothing follows and the file is whole. Then segments behind it that hold no frame are
+/// removed (but the one that ends those which lie below the checkpoint, if the log holds nothing else), and every
 /// left-over temporary file. Idempotent, and may be stopped at any call. REQUIRES verdict complete, torn_tail,
 /// unacknowledged or damage_below_checkpoint of a read_log with the same options. Returns the names of removed files.
 [[nodiscard]] Result<std::vector<std::string>> seal_tail(os::FileSystem& fs, const ReadLogOptions& options,

@@ -1,6 +1,9 @@
 // What is done to segments after they were written: sealing a found tail, and removing what no checkpoint needs.
 #include <algorithm>
+#include <limits>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/plant.h"
 #include "base/try.h"
@@ -28,25 +31,48 @@ Status copy_last_segment(os::FileSystem& fs, const ReadLogOptions& options, cons
   return HF_PLANTED(sealed_name_is_not_synced) ? Status() : fs.sync_directory(options.directory);
 }
 
-/// Whether a segment holds no frame. Without a frame in what was read, only what begins behind the end is empty:
-/// segments that lie below the checkpoint were not read, and an older checkpoint may need them.
-bool lies_behind(const std::string& name, Lsn first_lsn, const LogTail& tail) {
-  if (HF_PLANTED(unread_segments_are_removed)) return name > tail.last_segment;
-  return tail.last_segment.empty() ? first_lsn > tail.end.lsn : name > tail.last_segment;
+/// The segments of the log by number, and from which number on they hold no frame and go.
+///
+/// Without a frame in what was read, what begins behind the end is empty; segments that lie below the checkpoint were
+/// not read, and an older checkpoint may need them. The first empty one then stays: it says where they end. Without it
+/// a damaged one among them, which nobody needs now, would be the last of the log, and nobody could tell what it held.
+struct Emptied {
+  std::vector<Lsn> segments;  ///< ascending
+  Lsn first_to_go = std::numeric_limits<Lsn>::max();
+};
+
+Result<Emptied> find_emptied(os::FileSystem& fs, const ReadLogOptions& options, const LogTail& tail) {
+  Emptied found;
+  HF_ASSIGN(const auto entries, fs.list(options.directory));
+  for (const os::DirectoryEntry& entry : entries) {
+    const ParsedName parsed = parse_name(entry.name);
+    if (parsed.kind == FileKind::segment && !entry.is_directory) found.segments.push_back(parsed.number);
+  }
+  std::sort(found.segments.begin(), found.segments.end());
+  const bool frames = !tail.last_segment.empty();
+  if (HF_PLANTED(unread_segments_are_removed) && !frames) {
+    found.first_to_go = 0;
+    return found;
+  }
+  const Lsn last = frames ? parse_name(tail.last_segment).number : tail.end.lsn;
+  auto behind = std::upper_bound(found.segments.begin(), found.segments.end(), last);
+  if (!frames && behind != found.segments.begin() && behind != found.segments.end() &&
+      !HF_PLANTED(end_of_unread_segments_is_removed)) {
+    ++behind;
+  }
+  if (behind != found.segments.end()) found.first_to_go = *behind;
+  return found;
 }
 
 /// H2: before segments without a frame are removed, HEAD names none of them, durably: what the page cache says of it
 /// may be the work of a process that was killed before the directory was synced.
-Status lower_head(os::FileSystem& fs, const ReadLogOptions& options, const LogTail& tail) {
-  HF_ASSIGN(const auto entries, fs.list(options.directory));
+Status lower_head(os::FileSystem& fs, const ReadLogOptions& options, const Emptied& emptied) {
   std::optional<Lsn> newest;
   bool some_go = false;
-  for (const os::DirectoryEntry& entry : entries) {
-    const ParsedName parsed = parse_name(entry.name);
-    if (parsed.kind != FileKind::segment || entry.is_directory) continue;
-    const bool goes = lies_behind(entry.name, parsed.number, tail);
+  for (const Lsn segment : emptied.segments) {
+    const bool goes = segment >= emptied.first_to_go;
     some_go |= goes;
-    if (!goes) newest = std::max(newest.value_or(0), parsed.number);
+    if (!goes) newest = segment;
   }
   const auto head = read_log_head(fs, options.directory, options.collection);
   if (!head.ok() && head.status().code() != StatusCode::data_damaged) return head.status();
@@ -74,20 +100,20 @@ Result<std::vector<std::string>> seal_tail(os::FileSystem& fs, const ReadLogOpti
     HF_TRY(fs.remove(os::join(options.directory, entry.name)));
     removed.push_back(entry.name);
   }
-  const bool durable_as_found = tail.proven >= tail.end.lsn && tail.bytes_cut == 0;
+  // A file that lost zeros from its end counts as long as a segment follows; that one may go below.
+  const bool whole = !tail.last_is_short || HF_PLANTED(short_segment_becomes_the_last);
+  const bool durable_as_found = tail.proven >= tail.end.lsn && tail.bytes_cut == 0 && whole;
   if (!tail.last_segment.empty() && !durable_as_found && !HF_PLANTED(torn_tail_stays))
     HF_TRY(copy_last_segment(fs, options, tail));
 
-  HF_TRY(lower_head(fs, options, tail));
-  for (const os::DirectoryEntry& entry : found) {
-    if (entry.is_directory) continue;
-    const ParsedName parsed = parse_name(entry.name);
-    const bool empty_segment = parsed.kind == FileKind::segment && lies_behind(entry.name, parsed.number, tail);
-    if (!empty_segment) continue;
+  HF_ASSIGN(const Emptied emptied, find_emptied(fs, options, tail));
+  HF_TRY(lower_head(fs, options, emptied));
+  // From the newest on: power fails here, some are there and some are not; none holds a frame, so the log is the same.
+  for (auto segment = emptied.segments.rbegin(); segment != emptied.segments.rend(); ++segment) {
+    if (*segment < emptied.first_to_go) break;
     if (HF_PLANTED(leftovers_of_the_log_stay)) continue;
-    // Power fails here: some are there and some are not; none holds a frame, so the log is the same.
-    HF_TRY(fs.remove(os::join(options.directory, entry.name)));
-    removed.push_back(entry.name);
+    removed.push_back(segment_name(*segment));
+    HF_TRY(fs.remove(os::join(options.directory, removed.back())));
   }
   if (!removed.empty()) HF_TRY(fs.sync_directory(options.directory));
   return removed;
