@@ -5,6 +5,7 @@
 //   graph_bench sift-100k-128-l2      one data set
 //   graph_bench --reps 3 --alone ...  three passes per point; without hnswlib. Walks by rows first, then by codes.
 //   graph_bench --by-codes ...         builds by codes, too
+//   graph_bench --ef 40 --repeat 20 ...  one width; each query 20 times in a row: without waiting for memory
 //   graph_bench churn                 replacing points at random, vacuums, and a fresh build beside it (graph_churn.h);
 //                                     --live n, --replace n, --synthetic
 //
@@ -57,6 +58,15 @@ Times timed(const std::function<void()>& work) {
   return {std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(),
           processor_seconds(CLOCK_PROCESS_CPUTIME_ID) - processor_begin};
 }
+
+struct Plan {
+  unsigned reps = 5;
+  unsigned threads = 2;
+  unsigned ef = 0;  ///< of those that are tried; 0: all
+  unsigned repeat = 1;
+  bool alone = false;
+  bool by_codes = false;
+};
 
 /// A graph over all rows of a data set, built in the batches that the engine takes.
 class Own {
@@ -128,11 +138,14 @@ class Own {
 };
 
 /// One pass over all queries; the answers go into `found`.
+/// `repeat`: each query so many times in a row, so that what it needs lies in the caches.
 template <class Search>
-double pass(const Matrix& queries, std::vector<std::uint32_t>& found, Search search) {
+double pass(const Matrix& queries, unsigned repeat, std::vector<std::uint32_t>& found, Search search) {
   const double begin = processor_seconds(CLOCK_THREAD_CPUTIME_ID);
-  for (std::uint32_t i = 0; i < queries.rows; ++i) search(queries.row(i).data(), found.data() + std::size_t{i} * kK);
-  return processor_seconds(CLOCK_THREAD_CPUTIME_ID) - begin;
+  for (std::uint32_t i = 0; i < queries.rows; ++i) {
+    for (unsigned time = 0; time < repeat; ++time) search(queries.row(i).data(), found.data() + std::size_t{i} * kK);
+  }
+  return (processor_seconds(CLOCK_THREAD_CPUTIME_ID) - begin) / repeat;
 }
 
 struct Curves {
@@ -140,22 +153,23 @@ struct Curves {
   std::vector<CurvePoint> peer;
 };
 
-Curves measure(const Dataset& set, const Matrix& peer_queries, Own& own, HnswlibPeer* peer, int reps) {
+Curves measure(const Dataset& set, const Matrix& peer_queries, Own& own, HnswlibPeer* peer, const Plan& plan) {
   Curves curves;
   const std::size_t places = std::size_t{set.queries.rows} * kK;
   for (const std::uint32_t ef : kEfs) {
+    if (plan.ef != 0 && ef != plan.ef) continue;
     std::vector<double> own_qps;
     std::vector<double> peer_qps;
     std::vector<std::uint32_t> own_found(places, ~0U);
     std::vector<std::uint32_t> peer_found(places, ~0U);
-    for (int rep = 0; rep < reps; ++rep) {
-      const double seconds =
-          pass(set.queries, own_found, [&](const float* q, std::uint32_t* rows) { own.search(q, ef, rows); });
+    for (unsigned rep = 0; rep < plan.reps; ++rep) {
+      const double seconds = pass(set.queries, plan.repeat, own_found,
+                                  [&](const float* q, std::uint32_t* rows) { own.search(q, ef, rows); });
       own_qps.push_back(set.queries.rows / seconds);
       if (peer == nullptr) continue;
       peer->set_ef(ef);
-      const double peer_seconds =
-          pass(peer_queries, peer_found, [&](const float* q, std::uint32_t* rows) { (void)peer->search(q, kK, rows); });
+      const double peer_seconds = pass(peer_queries, plan.repeat, peer_found,
+                                       [&](const float* q, std::uint32_t* rows) { (void)peer->search(q, kK, rows); });
       peer_qps.push_back(set.queries.rows / peer_seconds);
     }
     const auto point = [&](const std::vector<double>& qps, const std::vector<std::uint32_t>& found) {
@@ -198,7 +212,7 @@ void print(const Curves& curves) {
   }
 }
 
-int run(const std::string& name, int reps, bool alone, unsigned threads, bool by_codes) {
+int run(const std::string& name, const Plan& plan) {
   const auto root = data_root("");
   auto loaded =
       root.empty() ? Result<Dataset>(Status(StatusCode::not_found, "no data folder")) : load_dataset(root, name);
@@ -208,28 +222,28 @@ int run(const std::string& name, int reps, bool alone, unsigned threads, bool by
   }
   const Dataset& set = *loaded;
   std::printf("%s: %u x %u, M %u, ef_construction %u, %u threads\n", name.c_str(), set.base.rows, set.base.dim, kM,
-              kEfConstruction, threads);
+              kEfConstruction, plan.threads);
   Own own(set);
-  const Times built = timed([&] { own.build(threads, by_codes); });
+  const Times built = timed([&] { own.build(plan.threads, plan.by_codes); });
   std::printf("  build: %.2f s wall, %.2f s processor\n", built.wall, built.processor);
   own.print_shape();
   std::fflush(stdout);
   std::unique_ptr<HnswlibPeer> peer;
   std::vector<float> peer_queries_values = normalised(set.queries.values, set.queries.dim, set.metric);
   const Matrix peer_queries{set.queries.rows, set.queries.dim, std::move(peer_queries_values)};
-  if (!alone) {
+  if (!plan.alone) {
     const std::vector<float> base = normalised(set.base.values, set.base.dim, set.metric);
     peer = std::make_unique<HnswlibPeer>(set.metric, set.base.dim, set.base.rows, kM, kEfConstruction);
-    const Times peer_built = timed([&] { peer->add_all(base, threads); });
+    const Times peer_built = timed([&] { peer->add_all(base, plan.threads); });
     std::printf("  hnswlib: %.2f s wall, %.2f s processor: ratio %.2f wall, %.2f processor\n", peer_built.wall,
                 peer_built.processor, built.wall / peer_built.wall, built.processor / peer_built.processor);
     std::fflush(stdout);
   }
-  print(measure(set, peer_queries, own, peer.get(), reps));
-  if (by_codes) return 0;
+  print(measure(set, peer_queries, own, peer.get(), plan));
+  if (plan.by_codes) return 0;
   const Times encoded = timed([&] { own.make_codes(set.base.rows); });
   std::printf("  by codes of 8 bits, made in %.3f s:\n", encoded.wall);
-  print(measure(set, peer_queries, own, peer.get(), reps));
+  print(measure(set, peer_queries, own, peer.get(), plan));
   std::fflush(stdout);
   return 0;
 }
@@ -246,21 +260,22 @@ unsigned number(const char* text) {
 
 int main(int argc, char** argv) {
   using holdfast::bench::number;
-  int reps = 5;
-  bool alone = false;
-  bool by_codes = false;
-  unsigned threads = 2;
+  holdfast::bench::Plan plan;
   holdfast::bench::ChurnPlan churn;
   std::vector<std::string> names;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--reps") == 0 && i + 1 < argc) {
-      reps = static_cast<int>(number(argv[++i]));
+      plan.reps = number(argv[++i]);
     } else if (std::strcmp(argv[i], "--threads") == 0 && i + 1 < argc) {
-      threads = number(argv[++i]);
+      plan.threads = number(argv[++i]);
+    } else if (std::strcmp(argv[i], "--ef") == 0 && i + 1 < argc) {
+      plan.ef = number(argv[++i]);
+    } else if (std::strcmp(argv[i], "--repeat") == 0 && i + 1 < argc) {
+      plan.repeat = number(argv[++i]);
     } else if (std::strcmp(argv[i], "--alone") == 0) {
-      alone = true;
+      plan.alone = true;
     } else if (std::strcmp(argv[i], "--by-codes") == 0) {
-      by_codes = true;
+      plan.by_codes = true;
     } else if (std::strcmp(argv[i], "--live") == 0 && i + 1 < argc) {
       churn.live = number(argv[++i]);
     } else if (std::strcmp(argv[i], "--replace") == 0 && i + 1 < argc) {
@@ -272,12 +287,12 @@ int main(int argc, char** argv) {
     }
   }
   if (names.size() == 1 && names.front() == "churn") {
-    churn.threads = threads;
+    churn.threads = plan.threads;
     return holdfast::bench::run_churn(churn);
   }
   if (names.empty()) names = {"sift-100k-128-l2", "fashion-mnist-784-l2"};
   for (const std::string& name : names) {
-    if (const int code = holdfast::bench::run(name, reps, alone, threads, by_codes); code != 0) return code;
+    if (const int code = holdfast::bench::run(name, plan); code != 0) return code;
   }
   return 0;
 }

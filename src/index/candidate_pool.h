@@ -18,6 +18,7 @@
 
 #include "base/ids.h"
 #include "index/read_check.h"
+#include "simd/beam_kernels.h"
 
 namespace holdfast::index {
 
@@ -51,53 +52,38 @@ class CandidatePool {
  public:
   /// Empties the pool and bounds it to `capacity` > 0 candidates.
   void reset(std::size_t capacity) {
-    if (keys_.size() < capacity) keys_.resize(capacity);
-    capacity_ = capacity;
-    size_ = 0;
-    cursor_ = 0;
+    if (keys_.size() < capacity + simd::kBeamRoom) keys_.resize(capacity + simd::kBeamRoom);
+    beam_ = {keys_.data(), capacity, 0, 0};
   }
-  [[nodiscard]] std::size_t size() const noexcept { return size_; }
-  [[nodiscard]] CandidateKey operator[](std::size_t i) const noexcept { return keys_[i]; }
+  [[nodiscard]] std::size_t size() const noexcept { return beam_.size; }
+  [[nodiscard]] CandidateKey operator[](std::size_t i) const noexcept { return beam_.keys[i]; }
 
-  /// Keys from here on are not accepted.
-  [[nodiscard]] CandidateKey limit() const noexcept { return size_ < capacity_ ? ~CandidateKey{0} : keys_[size_ - 1]; }
-  /// REQUIRES key < limit().
-  void insert(CandidateKey key) noexcept {
-    CandidateKey* const keys = keys_.data();
-    const CandidateKey* low = keys;  // everything before is below `key`
-    for (std::size_t rest = size_; rest > 0;) {
-      const std::size_t half = (rest + 1) / 2;
-      low += half & -static_cast<std::size_t>(low[half - 1] < key);  // no branch: nobody could predict it
-      rest -= half;
-    }
-    const auto at = static_cast<std::size_t>(low - keys);
-    if (size_ < capacity_) ++size_;
-    std::memmove(keys + at + 1, keys + at, (size_ - 1 - at) * sizeof(CandidateKey));
-    keys[at] = key;
-    if (at < cursor_) cursor_ = at;
+  /// Takes those of the candidates that are near enough, and writes their slots to `entered` (room for all of them);
+  /// returns how many.
+  std::size_t offer(const float* distances, const Slot* slots, std::size_t count, Ties ties, Slot* entered) noexcept {
+    return simd::beam_kernels().offer(beam_, distances, slots, count, static_cast<std::uint32_t>(ties), entered);
+  }
+  void offer(float distance, Slot slot, Ties ties) noexcept {
+    Slot entered = 0;
+    (void)offer(&distance, &slot, 1, ties, &entered);
   }
   /// Marks the best candidate that was not expanded yet and gives it; false if there is none.
   [[nodiscard]] bool take(CandidateKey& key) noexcept {
-    while (cursor_ < size_ && (keys_[cursor_] & kExpanded) != 0) ++cursor_;
-    if (cursor_ == size_) return false;
-    key = keys_[cursor_];
-    keys_[cursor_++] |= kExpanded;
+    if (!peek(key)) return false;
+    beam_.keys[beam_.cursor++] |= kExpanded;
     return true;
   }
-  /// The candidate that take() would give if nothing were inserted, or no key.
-  [[nodiscard]] bool peek(CandidateKey& key) const noexcept {
-    std::size_t at = cursor_;
-    while (at < size_ && (keys_[at] & kExpanded) != 0) ++at;
-    if (at == size_) return false;
-    key = keys_[at];
+  /// The candidate that take() would give if nothing were offered; false if there is none.
+  [[nodiscard]] bool peek(CandidateKey& key) noexcept {
+    while (beam_.cursor < beam_.size && (beam_.keys[beam_.cursor] & kExpanded) != 0) ++beam_.cursor;
+    if (beam_.cursor == beam_.size) return false;
+    key = beam_.keys[beam_.cursor];
     return true;
   }
 
  private:
   std::vector<CandidateKey> keys_;
-  std::size_t capacity_ = 0;
-  std::size_t size_ = 0;
-  std::size_t cursor_ = 0;  ///< everything before was expanded
+  simd::Beam beam_;  ///< in keys_; its cursor: everything before was expanded
 };
 
 /// A set of slots: a byte for each, which holds the number of the last round in which the slot was put in. Emptying it
@@ -144,6 +130,21 @@ class VisitedSet {
   std::vector<std::uint8_t> rounds_;
   Slot limit_ = 0;
   std::uint8_t round_ = 0;
+};
+
+/// The neighbors of one node that were not visited before.
+struct FreshNeighbors {
+  std::vector<Slot> fresh;
+  std::vector<float> distances;
+  std::vector<Slot> entered;  ///< those of them that the beam took
+
+  /// For a list of so many links.
+  void make_room(std::size_t links) {
+    if (fresh.size() >= links) return;
+    fresh.resize(links);
+    distances.resize(links);
+    entered.resize(links);
+  }
 };
 
 }  // namespace holdfast::index

@@ -215,7 +215,8 @@ void Insertion::choose_along(const AnyWalk& walk, std::size_t member, const Quer
   const int top = static_cast<int>(base_.levels) - 1;  // -1: the graph is empty
   Candidate nearest;
   if (top >= 0) {
-    walk.score(&base_.entry, 1, [&](Slot slot, float distance) { nearest = {distance, slot}; });
+    nearest.slot = base_.entry;
+    walk.score(&nearest.slot, 1, &nearest.distance);
     nearest = descend(walk, nearest, top, std::min(node.level, top));
   }
   constexpr bool kByCodes = std::is_same_v<AnyWalk, CodeWalk>;
@@ -269,16 +270,19 @@ void Insertion::add_mates(const AnyWalk& walk, std::size_t member, int level, fl
   mates.reset(kMatesKept);
   constexpr std::size_t kAtOnce = 64;
   Slot slots[kAtOnce];
+  float distances[kAtOnce];
+  Slot entered[kAtOnce];
   for (std::size_t begin = 0; begin < others.size(); begin += kAtOnce) {
     const std::size_t count = std::min(others.size() - begin, kAtOnce);
     for (std::size_t i = 0; i < count; ++i) slots[i] = nodes_[others[begin + i]].slot;
-    auto place = static_cast<std::uint32_t>(begin);
-    walk.score(slots, count, [&](Slot slot, float distance) {
-      const std::uint32_t mate = place++;
-      if (slot == own_slot || !(distance <= far)) return;
-      const CandidateKey key = make_key(distance, relative(mate, self), Ties::older_first);
-      if (key < mates.limit()) mates.insert(key);
-    });
+    walk.score(slots, count, distances);
+    std::size_t near = 0;  // those that come into question move to the front, as places
+    for (std::size_t i = 0; i < count; ++i) {
+      if (slots[i] == own_slot || !(distances[i] <= far)) continue;
+      distances[near] = distances[i];
+      slots[near++] = relative(static_cast<std::uint32_t>(begin + i), self);
+    }
+    (void)mates.offer(distances, slots, near, Ties::older_first, entered);
   }
 }
 
@@ -311,8 +315,8 @@ void Insertion::measure_mates(std::size_t member, int level, const Query& query,
   scratch.mates.reset(kMatesKept);
   const std::uint32_t* place = places;
   score(store_.vectors(), query, slots, count, [&](Slot, float distance) {
-    const CandidateKey key = make_key(distance, *place++, Ties::older_first);
-    if (distance <= far) scratch.mates.insert(key);
+    if (distance <= far) scratch.mates.offer(distance, *place, Ties::older_first);
+    ++place;
   });
 }
 

@@ -149,8 +149,8 @@ void search_graph(const Graph& graph, const GraphRoot& root, const Query& query,
   const CodeQuery approximate =
       codes.quantizer().prepare(aligned.vector(), aligned_room(codes.stride(), scratch.weights), codes.stride());
   const CodeWalk walk{store, root.epoch, codes, approximate};
-  Candidate entry;
-  walk.score(&root.entry, 1, [&](Slot slot, float distance) { entry = {distance, slot}; });
+  Candidate entry{0, root.entry};
+  walk.score(&entry.slot, 1, &entry.distance);
   find(walk, root, entry, {k, ef}, ef, visibility, aids, scratch, out);
   rescore(vectors, aligned, codes, approximate, k, out);
 }

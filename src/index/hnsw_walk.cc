@@ -7,18 +7,23 @@ namespace holdfast::index {
 
 template <class AnyWalk>
 Candidate descend(const AnyWalk& walk, Candidate start, int from, int to) {
+  constexpr std::size_t kAtOnce = 64;
+  float distances[kAtOnce];
   Candidate best = start;
   for (int level = from; level > to; --level) {
     for (bool moved = true; moved;) {
       const std::span<const Slot> links = walk.graph.upper(best.slot, level, walk.epoch);
       moved = false;
-      walk.score(links.data(), links.size(), [&](Slot slot, float distance) {
-        const Candidate candidate{distance, slot};
-        if (candidate < best) {
+      for (std::size_t begin = 0; begin < links.size(); begin += kAtOnce) {
+        const std::span<const Slot> part = links.subspan(begin, std::min(links.size() - begin, kAtOnce));
+        walk.score(part.data(), part.size(), distances);
+        for (std::size_t i = 0; i < part.size(); ++i) {
+          const Candidate candidate{distances[i], part[i]};
+          if (!(candidate < best)) continue;
           best = candidate;
           moved = true;
         }
-      });
+      }
     }
   }
   return best;
@@ -31,19 +36,17 @@ void beam_search(const AnyWalk& walk, Candidate start, int level, std::uint32_t 
   pool.reset(ef);
   scratch.visited.reset(walk.graph.slot_limit());
   (void)scratch.visited.insert(start.slot);
-  pool.insert(make_key(start.distance, start.slot, ties));
+  pool.offer(start.distance, start.slot, ties);
   CandidateKey key = 0;
   for (std::uint32_t step = 0; pool.take(key); ++step) {
     if (step % kStepsPerStopCheck == 0 && stop()) return;
-    const std::size_t count = gather(walk, slot_of(key, ties), level, scratch.visited, scratch.fresh);
-    walk.prefetch(scratch.fresh.data(), count);
+    const std::size_t count = gather(walk, slot_of(key, ties), level, scratch.visited, scratch);
     if (CandidateKey next = 0; level == 0 && pool.peek(next)) walk.graph.prefetch_list(slot_of(next, ties));
-    walk.score(scratch.fresh.data(), count, [&](Slot slot, float distance) {
-      const CandidateKey candidate = make_key(distance, slot, ties);
-      if (candidate >= pool.limit()) return;
-      pool.insert(candidate);
-      if (level == 0) walk.graph.prefetch_head(slot);
-    });
+    walk.score(scratch.fresh.data(), count, scratch.distances.data());
+    const std::size_t entered =
+        pool.offer(scratch.distances.data(), scratch.fresh.data(), count, ties, scratch.entered.data());
+    if (level != 0) continue;
+    for (std::size_t i = 0; i < entered; ++i) walk.graph.prefetch_head(scratch.entered[i]);
   }
 }
 
@@ -79,8 +82,9 @@ void filtered_search(const AnyWalk& walk, Candidate start, std::uint32_t ef, con
     std::pop_heap(frontier.begin(), frontier.end(), std::greater<>());
     frontier.pop_back();
     if (level == 0 && !frontier.empty()) walk.graph.prefetch_list(slot_of(frontier.front(), ties));
-    const std::size_t count = gather(walk, slot, level, scratch.visited, scratch.fresh);
-    walk.score(scratch.fresh.data(), count, consider);
+    const std::size_t count = gather(walk, slot, level, scratch.visited, scratch);
+    walk.score(scratch.fresh.data(), count, scratch.distances.data());
+    for (std::size_t i = 0; i < count; ++i) consider(scratch.fresh[i], scratch.distances[i]);
   }
   std::sort_heap(results.begin(), results.end());
 }

@@ -12,10 +12,9 @@
 namespace holdfast::index {
 
 /// Working memory of one thread. Grows to what the largest walk needed and is kept.
-struct WalkScratch {
+struct WalkScratch : FreshNeighbors {
   CandidatePool pool;
   VisitedSet visited;
-  std::vector<Slot> fresh;             ///< neighbors of one node that were not visited before
   std::vector<CandidateKey> frontier;  ///< wide walks: heap of what is not expanded, nearest on top
   std::vector<CandidateKey> results;   ///< wide walks: heap of the best visible, farthest on top
   std::vector<float> query;            ///< aligned copy of the query
@@ -30,11 +29,10 @@ struct Walk {
   GraphEpoch epoch;
   const Query& query;
 
-  template <class Use>
-  void score(const Slot* slots, std::size_t count, Use use) const {
-    index::score(graph.vectors(), query, slots, count, use);
+  /// Distances of `slots`, in their order.
+  void score(const Slot* slots, std::size_t count, float* distances) const {
+    index::score(graph.vectors(), query, slots, count, [&](Slot, float distance) { *distances++ = distance; });
   }
-  void prefetch(const Slot* /*slots*/, std::size_t /*count*/) const {}  // score() does
 };
 
 /// The same with the distances of codes.
@@ -44,20 +42,18 @@ struct CodeWalk {
   const CodeTable& codes;
   const CodeQuery& query;
 
-  template <class Use>
-  void score(const Slot* slots, std::size_t count, Use use) const {
-    score_codes(codes, query, slots, count, use);
+  void score(const Slot* slots, std::size_t count, float* distances) const {
+    score_codes(codes, query, slots, count, distances);
   }
-  void prefetch(const Slot* slots, std::size_t count) const { prefetch_codes(codes, slots, count); }
 };
 
-/// Fills `fresh` with the neighbors of `slot` that were not visited before, and now are; returns how many there are.
+/// Fills found.fresh with the neighbors of `slot` that were not visited before, and now are; returns how many.
 template <class AnyWalk>
 [[nodiscard]] std::size_t gather(const AnyWalk& walk, Slot slot, int level, VisitedSet& visited,
-                                 std::vector<Slot>& fresh) {
+                                 FreshNeighbors& found) {
   const std::span<const Slot> links = walk.graph.neighbors(slot, level, walk.epoch);
-  if (fresh.size() < links.size()) fresh.resize(links.size());
-  return visited.insert_new(links, fresh.data());
+  found.make_room(links.size());
+  return visited.insert_new(links, found.fresh.data());
 }
 
 /// From `start` through levels `from`..`to` + 1 to the nearest node by steps to ever nearer neighbors (ef = 1).

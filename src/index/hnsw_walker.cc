@@ -84,11 +84,11 @@ bool GraphWalker::look(const Graph& graph, const GraphRoot& root, const Query& q
     if (step % kStepsPerStopCheck == 0 && stop()) return false;
     make_room(frontier_, links);
     make_room(rest_, links);
-    if (fresh_.size() < links) fresh_.resize(links);
+    found_.make_room(links);
     const Slot slot = slot_of(pop_nearest(frontier_), kTies);
     if (!frontier_.empty()) walk.graph.prefetch_list(slot_of(frontier_.front(), kTies));
-    const std::size_t count = gather(walk, slot, 0, visited_, fresh_);
-    score(walk.graph.vectors(), query, fresh_.data(), count, consider);
+    const std::size_t count = gather(walk, slot, 0, visited_, found_);
+    score(walk.graph.vectors(), query, found_.fresh.data(), count, consider);
   }
   return true;
 }

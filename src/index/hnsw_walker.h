@@ -51,7 +51,7 @@ class GraphWalker {
   void refill(std::uint32_t width, const Visibility& visibility);
 
   VisitedSet visited_;
-  std::vector<Slot> fresh_;
+  FreshNeighbors found_;
   std::vector<CandidateKey> frontier_;  ///< heap, nearest on top: met, not expanded
   std::vector<CandidateKey> rest_;      ///< heap, nearest on top: met, not in the beam, visible or not
   std::vector<CandidateKey> beam_;  ///< visible; between calls sorted, the nearest last; within a heap, farthest on top

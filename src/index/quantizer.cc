@@ -15,13 +15,36 @@ constexpr float kWidest = 1e15F;
 /// Standard deviations of the rounding errors that a bound allows for.
 constexpr float kDeviations = 4.0F;
 
+/// Sums of their own, so that the compiler may keep them in registers, and their order is the same everywhere.
+constexpr std::size_t kLanes = 16;
+
+template <class One>
+void for_lanes(std::size_t dimension, One one) {
+  std::size_t i = 0;
+  for (; i + kLanes <= dimension; i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) one(i + lane, lane);
+  }
+  for (std::size_t lane = 0; i < dimension; ++i, ++lane) one(i, lane);
+}
+
 float scale_of_row(const VectorTable& vectors, const float* row) noexcept {
   return vectors.metric() == Metric::cosine ? row[vectors.dimension()] : 1.0F;
 }
 
+/// To the nearest whole number, to the even one of two; |x| < 2^22. A call of the mathematics library would be one for
+/// each component.
+float rounded(float x) noexcept {
+  constexpr float kShift = 12582912.0F;  // 1.5 * 2^23: whole numbers are one unit in the last place apart there
+  return (x + kShift) - kShift;
+}
+
 float inverse_norm(const float* vector, std::size_t dimension) noexcept {
+  double lanes[kLanes] = {};
+  for_lanes(dimension, [&](std::size_t i, std::size_t lane) {
+    lanes[lane] += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
+  });
   double sum = 0;
-  for (std::size_t i = 0; i < dimension; ++i) sum += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
+  for (const double lane : lanes) sum += lane;
   return sum > 0 ? static_cast<float>(1.0 / std::sqrt(sum)) : 0.0F;
 }
 
@@ -81,11 +104,10 @@ Quantizer Quantizer::train(const VectorTable& vectors, std::span<const Slot> sam
 Quantizer::Coded Quantizer::encode(const VectorTable& vectors, const float* row, std::uint8_t* code) const noexcept {
   const std::size_t dimension = step_.size();
   const float scale = scale_of_row(vectors, row);
-  constexpr std::size_t kLanes = 16;  // sums of their own, so that the compiler may keep them in one register
   float norms[kLanes] = {};
   float beyond = 0;
   float rounding = 0;
-  const auto one = [&](std::size_t i, std::size_t lane) {
+  for_lanes(dimension, [&](std::size_t i, std::size_t lane) {
     const float exact = (row[i] * scale - low_[i]) * inverse_step_[i];
     const float inside = exact > 0 ? std::min(exact, kTopCode) : 0.0F;  // 0 for what is no number, of a damaged row
     const auto rounded = static_cast<std::int32_t>(inside + 0.5F);
@@ -95,12 +117,7 @@ Quantizer::Coded Quantizer::encode(const VectorTable& vectors, const float* row,
     beyond = std::max(beyond, std::max(exact - inside, inside - exact));
     const float error = exact - static_cast<float>(rounded);
     rounding = std::max(rounding, std::max(error, -error));
-  };
-  std::size_t i = 0;
-  for (; i + kLanes <= dimension; i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) one(i + lane, lane);
-  }
-  for (std::size_t lane = 0; i < dimension; ++i, ++lane) one(i, lane);
+  });
   Coded coded;
   coded.cut = beyond > kMargin * kTopCode;
   coded.lossless = whole_ && rounding == 0;
@@ -112,30 +129,45 @@ CodeQuery Quantizer::prepare(const float* query, std::int8_t* weights, std::size
   const std::size_t dimension = step_.size();
   const bool product = metric_ == Metric::inner_product;
   const float scale = metric_ == Metric::cosine ? inverse_norm(query, dimension) : 1.0F;
-  const auto shifted = [&](std::size_t i) { return product ? query[i] : query[i] * scale - center_[i]; };
+  const float shift = product ? 0.0F : 1.0F;
+  const auto wanted = [&](std::size_t i) { return (query[i] * scale - center_[i] * shift) * step_[i]; };
   float widest = 0;
-  for (std::size_t i = 0; i < dimension; ++i) widest = std::max(widest, std::abs(shifted(i) * step_[i]));
+  {
+    float lanes[kLanes] = {};
+    for_lanes(dimension, [&](std::size_t i, std::size_t lane) {
+      const float size = std::abs(wanted(i));
+      lanes[lane] = lanes[lane] < size ? size : lanes[lane];
+    });
+    for (const float lane : lanes) widest = std::max(widest, lane);
+  }
   const float t = widest > 0 ? widest / kLargestWeight : 1.0F;
   const float inverse_t = 1.0F / t;
-  float zeros = 0;   // sum zero * weight: whole numbers, exact below 2^24
-  float norm = 0;    // |q~ - center|^2
-  float offset = 0;  // inner product: center . q
-  float spread = 0;
-  for (std::size_t i = 0; i < dimension; ++i) {
-    const float exact = shifted(i) * step_[i] * inverse_t;
-    const float weight = std::abs(exact) <= kLargestWeight + 0.5F ? std::nearbyint(exact) : 0.0F;  // or t is infinite
-    weights[i] = static_cast<std::int8_t>(weight);
-    zeros += zero_[i] * weight;
-    const float rounded = weight * t * inverse_step_[i];
-    norm += rounded * rounded;
-    offset += center_[i] * query[i];
+  float zeros_of[kLanes] = {};   // sum zero * weight: whole numbers, exact below 2^24
+  float norm_of[kLanes] = {};    // |q~ - center|^2
+  float offset_of[kLanes] = {};  // inner product: center . q
+  for_lanes(dimension, [&](std::size_t i, std::size_t lane) {
+    const float exact = wanted(i) * inverse_t;
+    const float weight = std::abs(exact) <= kLargestWeight + 0.5F ? rounded(exact) : 0.0F;  // or t is infinite
+    weights[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(weight));
+    zeros_of[lane] += zero_[i] * weight;
+    const float component = weight * t * inverse_step_[i];
+    norm_of[lane] += component * component;
+    offset_of[lane] += center_[i] * query[i];
+  });
+  float zeros = 0;
+  float norm = 0;
+  float offset = 0;
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    zeros += zeros_of[lane];
+    norm += norm_of[lane];
+    offset += offset_of[lane];
   }
   std::fill(weights + dimension, weights + room, std::int8_t{0});
   CodeQuery made;
   made.weights = weights;
   const float error_of_row = whole_ ? 0.0F : step_[0];
   const float error_of_query = t * inverse_step_[0];
-  spread = std::sqrt((error_of_row * error_of_row + error_of_query * error_of_query) / 12.0F);
+  const float spread = std::sqrt((error_of_row * error_of_row + error_of_query * error_of_query) / 12.0F);
   if (product) {
     made.of_dot = -t;
     made.constant = t * zeros - offset;

@@ -53,37 +53,32 @@ void score(const VectorTable& vectors, const Query& query, const Slot* slots, st
   }
 }
 
-inline void prefetch_codes(const CodeTable& codes, const Slot* slots, std::size_t count) noexcept {
-  constexpr std::size_t kLinesAhead = 4;  // of a row; the kernel asks for the rest as it goes
-  const std::size_t lines = std::min(codes.stride() / 64, kLinesAhead);
-  const bool norms_apart = codes.norms_apart();
-  for (std::size_t i = 0; i < count; ++i) {
-    const CodeTable::Row row = codes.at(slots[i]);
-    for (std::size_t line = 0; line < lines; ++line) __builtin_prefetch(row.codes + line * 64);
-    if (norms_apart) __builtin_prefetch(row.norm);
-  }
-}
-
-/// Approximate distances of `slots` by their codes; `use(slot, distance)` in the order of `slots`.
-template <class Use>
-void score_codes(const CodeTable& codes, const CodeQuery& query, const Slot* slots, std::size_t count, Use use) {
+/// Approximate distances of `slots` by their codes, into `distances`. Fetches all rows, then compares them.
+inline void score_codes(const CodeTable& codes, const CodeQuery& query, const Slot* slots, std::size_t count,
+                        float* distances) noexcept {
   constexpr std::size_t kAtOnce = 64;
+  constexpr std::size_t kLinesAhead = 4;  // of a row; the kernel asks for the rest as it goes
   const std::size_t stride = codes.stride();
+  const std::size_t lines = std::min(stride / 64, kLinesAhead);
+  const bool norms_apart = codes.norms_apart();
   const auto dot = simd::code_kernels().dot_u8;
-  const std::uint8_t* rows[kAtOnce];
-  float norms[kAtOnce];
+  CodeTable::Row rows[kAtOnce];
+  const std::uint8_t* addresses[kAtOnce];
   std::int32_t dots[kAtOnce];
   for (std::size_t begin = 0; begin < count; begin += kAtOnce) {
     const std::size_t part = std::min(count - begin, kAtOnce);
-    const Slot* const some = slots + begin;
     for (std::size_t i = 0; i < part; ++i) {
-      const CodeTable::Row row = codes.at(some[i]);
-      rows[i] = row.codes;
-      std::memcpy(&norms[i], row.norm, sizeof(float));
+      rows[i] = codes.at(slots[begin + i]);
+      addresses[i] = rows[i].codes;
+      for (std::size_t line = 0; line < lines; ++line) __builtin_prefetch(rows[i].codes + line * 64);
+      if (norms_apart) __builtin_prefetch(rows[i].norm);
     }
-    dot(query.weights, rows, part, stride, dots);
-    for (std::size_t i = 0; i < part; ++i) norms[i] = query.distance(norms[i], dots[i]);
-    for (std::size_t i = 0; i < part; ++i) use(some[i], norms[i]);
+    dot(query.weights, addresses, part, stride, dots);
+    for (std::size_t i = 0; i < part; ++i) {
+      float norm = 0;
+      std::memcpy(&norm, rows[i].norm, sizeof norm);
+      distances[begin + i] = query.distance(norm, dots[i]);
+    }
   }
 }
 

@@ -56,11 +56,13 @@ struct Available {
   Tables<CodeKernels> codes;
   Tables<TypedKernels> typed;
   Tables<BytePairKernels> pairs;
+  Tables<BeamKernels> beams;
   CodeKernels complete[kTiersMax] = {};  ///< what `codes` points to: no entry is null
   std::string_view tiers[kTiersMax] = {};
   std::size_t tier_count = 0;
 
   Available() noexcept {
+    beams.add(scalar::kBeamTable);
     add_tier(scalar::kTable, scalar::kCodeTable, scalar::kTypedTable, scalar::kPairTable);
 #if defined(__x86_64__)
     __builtin_cpu_init();
@@ -111,6 +113,7 @@ struct Available {
       return;
     }
     add_tier(avx512::kTable, avx512::kCodeTable, avx512::kTypedTable, avx512::kPairTable);
+    beams.add(avx512::kBeamTable);
     if (!__builtin_cpu_supports("avx512vnni")) return;
     pairs.add(avx512vnni::kPairTable);
     CodeKernels table = avx512vnni::kCodeTable;
@@ -132,6 +135,7 @@ struct Decision {
   const CodeKernels* codes = nullptr;
   const TypedKernels* typed = nullptr;
   const BytePairKernels* pairs = nullptr;
+  const BeamKernels* beams = nullptr;
   char forced[32] = {};
 
   Decision() noexcept {
@@ -143,6 +147,7 @@ struct Decision {
     codes = &best_up_to(choice.tier, available_code_kernels());
     typed = &best_up_to(choice.tier, available_typed_kernels());
     pairs = &best_up_to(choice.tier, available_byte_pair_kernels());
+    beams = &best_up_to(choice.tier, available_beam_kernels());
   }
 };
 
@@ -173,6 +178,8 @@ const TypedKernels& typed_kernels() noexcept { return *decision().typed; }
 
 const BytePairKernels& byte_pair_kernels() noexcept { return *decision().pairs; }
 
+const BeamKernels& beam_kernels() noexcept { return *decision().beams; }
+
 Status kernels_error() {
   const Decision& made = decision();
   if (made.choice.forced == ForcedName::honoured) return {};
@@ -197,6 +204,8 @@ std::span<const CodeKernels* const> available_code_kernels() noexcept { return a
 std::span<const TypedKernels* const> available_typed_kernels() noexcept { return available().typed.all(); }
 
 std::span<const BytePairKernels* const> available_byte_pair_kernels() noexcept { return available().pairs.all(); }
+
+std::span<const BeamKernels* const> available_beam_kernels() noexcept { return available().beams.all(); }
 
 std::span<const std::string_view> available_tiers() noexcept { return {available().tiers, available().tier_count}; }
 

@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "simd/beam_kernels.h"
 #include "simd/code_kernels.h"
 #include "simd/kernels.h"
 #include "simd/typed_kernels.h"

@@ -36,9 +36,9 @@ TEST(CandidatePool, KeepsTheBestAndHandsThemOutInOrder) {
     std::vector<CandidateKey> all;
     std::vector<CandidateKey> taken;
     for (Slot slot = 0; slot < 60; ++slot) {
-      const CandidateKey key = make_key(static_cast<float>(random.below(10)), slot, Ties::older_first);
-      all.push_back(key);
-      if (key < pool.limit()) pool.insert(key);
+      const auto distance = static_cast<float>(random.below(10));
+      all.push_back(make_key(distance, slot, Ties::older_first));
+      pool.offer(distance, slot, Ties::older_first);
       CandidateKey next = 0;
       CandidateKey peeked = 0;
       const bool peek = pool.peek(peeked);
