@@ -1,6 +1,8 @@
 // The heuristic: going from near to far, a candidate c becomes a link of node n unless an earlier link s is nearer to
 // it than n is, d(s, c) < d(n, c): it can then be reached through s. So links point in different directions, and
-// clusters stay connected.
+// clusters stay connected. Distances that cannot be negative are given some slack, kSlack d(s, c) < d(n, c), as by the
+// alpha of Vamana (Subramanya et al., "DiskANN", NeurIPS 2019): a link that is only a little longer than a detour stays.
+// Hard data, of which most links were refused, gains most (docs/adr/0018-slack.md).
 //
 // Order of work. The plain loop compares c with one s after the other and stops at the first refusal, so that distances
 // are needed one at a time. Here candidates are taken in blocks: links found earlier refuse members of the block, then
@@ -20,6 +22,12 @@ namespace holdfast::index {
 namespace {
 
 constexpr std::size_t kBlock = 32;
+constexpr float kSlack = 1.06F;  ///< of squared distances
+
+/// Whether a link at distance `between` from the candidate makes a link to it needless.
+bool refuses(const VectorTable& vectors, float between, const Candidate& candidate) noexcept {
+  return (vectors.metric() == Metric::inner_product ? between : kSlack * between) < candidate.distance;
+}
 
 /// Whether the rows of two slots hold the same vector.
 bool identical(const VectorTable& vectors, Slot a, Slot b) noexcept {
@@ -52,13 +60,13 @@ void refuse(const VectorTable& vectors, Slot link, std::size_t from, std::vector
     for (std::size_t j = 0; j < 4; ++j) {
       const Candidate candidate = alive[i + j];
       alive[kept] = candidate;
-      kept += distances[j] < candidate.distance ? 0 : 1;
+      kept += refuses(vectors, distances[j], candidate) ? 0 : 1;
     }
   }
   for (; i < alive.size(); ++i) {
     const Candidate candidate = alive[i];
     alive[kept] = candidate;
-    kept += query.distance(vectors.row(candidate.slot)) < candidate.distance ? 0 : 1;
+    kept += refuses(vectors, query.distance(vectors.row(candidate.slot)), candidate) ? 0 : 1;
   }
   alive.resize(kept);
 }
@@ -101,7 +109,7 @@ void select_links(const VectorTable& vectors, Slot node, std::span<const Candida
 
 namespace {
 
-/// Whether one of `links` is nearer to the candidate than `distance`, its distance to the node.
+/// Whether one of `links` makes a link to the candidate needless.
 bool refused(const VectorTable& vectors, const Candidate& candidate, const std::vector<Candidate>& links) {
   const Query query = Query::of_row(vectors, candidate.slot);
   std::size_t i = 0;
@@ -111,11 +119,11 @@ bool refused(const VectorTable& vectors, const Candidate& candidate, const std::
     float distances[4];
     query.distance_x4(rows, distances);
     for (const float distance : distances) {
-      if (distance < candidate.distance) return true;
+      if (refuses(vectors, distance, candidate)) return true;
     }
   }
   for (; i < links.size(); ++i) {
-    if (query.distance(vectors.row(links[i].slot)) < candidate.distance) return true;
+    if (refuses(vectors, query.distance(vectors.row(links[i].slot)), candidate)) return true;
   }
   return false;
 }

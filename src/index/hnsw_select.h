@@ -1,5 +1,5 @@
 // Which of many candidates become links: the heuristic of HNSW (Malkov, Yashunin: algorithm 4, without extension and
-// without refilling).
+// without refilling), with some slack.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ void select_links(const VectorTable& vectors, Slot node, std::span<const Candida
                   SelectScratch& scratch);
 
 /// The links `kept` of `node` and up to `places` more from `candidates` (as above; none among `kept`) into
-/// scratch.chosen: a candidate is taken unless a link that is there is nearer to it than `node` is.
+/// scratch.chosen: a candidate is taken unless a link that is there makes it needless.
 void fill_links(const VectorTable& vectors, Slot node, std::span<const Slot> kept,
                 std::span<const Candidate> candidates, std::uint32_t places, SelectScratch& scratch);
 

@@ -130,7 +130,13 @@ CodeQuery Quantizer::prepare(const float* query, std::int8_t* weights, std::size
   const bool product = metric_ == Metric::inner_product;
   const float scale = metric_ == Metric::cosine ? inverse_norm(query, dimension) : 1.0F;
   const float shift = product ? 0.0F : 1.0F;
-  const auto wanted = [&](std::size_t i) { return (query[i] * scale - center_[i] * shift) * step_[i]; };
+  // Nothing that is written lies among what is read: to the compiler, a byte could be part of anything.
+  const float* __restrict const center = center_.data();
+  const float* __restrict const step = step_.data();
+  const float* __restrict const inverse_step = inverse_step_.data();
+  const float* __restrict const zero = zero_.data();
+  std::int8_t* __restrict const out = weights;
+  const auto wanted = [=](std::size_t i) { return (query[i] * scale - center[i] * shift) * step[i]; };
   float widest = 0;
   {
     float lanes[kLanes] = {};
@@ -148,11 +154,11 @@ CodeQuery Quantizer::prepare(const float* query, std::int8_t* weights, std::size
   for_lanes(dimension, [&](std::size_t i, std::size_t lane) {
     const float exact = wanted(i) * inverse_t;
     const float weight = std::abs(exact) <= kLargestWeight + 0.5F ? rounded(exact) : 0.0F;  // or t is infinite
-    weights[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(weight));
-    zeros_of[lane] += zero_[i] * weight;
-    const float component = weight * t * inverse_step_[i];
+    out[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(weight));
+    zeros_of[lane] += zero[i] * weight;
+    const float component = weight * t * inverse_step[i];
     norm_of[lane] += component * component;
-    offset_of[lane] += center_[i] * query[i];
+    offset_of[lane] += center[i] * query[i];
   });
   float zeros = 0;
   float norm = 0;
