@@ -68,6 +68,15 @@ void add_programs(CLI::App& app) {
   opening->add_option("--large-rows", open.large_rows)->capture_default_str()->check(CLI::Range(1'000u, 10'000'000u));
   opening->callback([] { run_open(open); });
 
+  static RecallArguments recalls;
+  auto* const recalling =
+      app.add_subcommand("recall", "recall reached against recall wanted, and what measuring costs");
+  add_common(*recalling, recalls.common);
+  add_graph(*recalling, recalls.build);
+  add_batch(*recalling, recalls.build);
+  recalling->add_option("--dataset", recalls.dataset, "[sift, fashion-mnist, gist, word2vec and glove]");
+  recalling->callback([] { run_recall(recalls); });
+
   auto* const ingesting = app.add_subcommand("ingest", "durable records per second, beside other stores and the disk");
   add_common(*ingesting, ingest.common);
   ingesting->add_option("--writers", ingest.writers)->capture_default_str()->check(CLI::PositiveNumber);

@@ -49,6 +49,14 @@ struct OpenArguments {
 };
 void run_open(const OpenArguments& arguments);
 
+struct RecallArguments {
+  CommonArguments common;
+  BuildSettings build;
+  std::string dataset;  ///< empty: all that there are
+};
+/// Recall that searches reach against the one that they ask for (SearchOptions::recall).
+void run_recall(const RecallArguments& arguments);
+
 struct IngestArguments {
   CommonArguments common;
   std::uint32_t dim = 128;

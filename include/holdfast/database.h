@@ -131,6 +131,12 @@ class Collection {
   Status checkpoint();
   /// Returns once the graph holds every point that was committed before the call.
   Status wait_until_indexed();
+  /// Measures which beam width gives which recall (SearchOptions::recall), unless that was done and the collection has
+  /// not changed much since. Blocks the caller only. The background does the same after the first search that asks for
+  /// a recall, and again when the points have doubled, when half of them were replaced, and for new codes. What was
+  /// measured is not stored. A collection of fewer than 1,000 points is left alone: the assumed width is enough.
+  /// Errors: data_damaged, resource_exhausted, closed.
+  Status calibrate(Preset preset = Preset::balanced);
   /// Removes every dead node from the graph now, however few there are, and mends the links around them. Background
   /// vacuum does the same from OpenOptions::vacuum_percent on. Blocks the caller only.
   Status vacuum();

@@ -219,12 +219,29 @@ struct ReadLimits {
   std::stop_token cancel = {};
 };
 
+/// What a search may leave out to be quick. The distances that it returns are exact with each of them.
+enum class Preset : std::uint8_t {
+  balanced =
+      0,      ///< Walks by codes; compares exactly whatever may be among the k nearest, by a bound of the codes' error.
+  fast = 1,   ///< The same with a narrower bound, so that what the codes misplace is found less often.
+  exact = 2,  ///< Compares with every point instead of walking the graph.
+};
+[[nodiscard]] std::string_view to_string(Preset preset) noexcept;
+[[nodiscard]] Result<Preset> parse_preset(std::string_view text);
+
+/// How wide a search looks is given by `ef`, or follows from `recall`; naming both is invalid_argument.
 struct SearchOptions {
   std::uint32_t k = 10;  ///< results wanted, 1..kMaxK
-  std::uint32_t ef = 0;  ///< beam width, 1..kMaxEf; 0: max(k, 100). Raised to k if smaller.
+  std::uint32_t ef =
+      0;  ///< beam width, 1..kMaxEf; 0: what `recall` needs, or else max(k, 100). Raised to k if smaller.
   bool with_payload = false;
-  bool exact = false;  ///< compare with every point instead of walking the graph
+  bool exact = false;  ///< the same as Preset::exact; with Preset::fast invalid_argument
   ReadLimits limits = {};
+  /// Part of the k nearest that is wanted on average, in (0, 1]; 0: not wanted. The beam width for it is measured on
+  /// the collection's own points against exact search (Collection::calibrate()), and until then a wide one is assumed;
+  /// Hits says which. Where no beam that was measured reaches it, and for 1, every point is compared.
+  float recall = 0;
+  Preset preset = Preset::balanced;  ///< Preset::exact reaches every recall, and looks at no ef
 };
 
 struct RangeOptions {
@@ -256,10 +273,21 @@ enum class Stopped : std::uint8_t {
   cancelled = 2,
 };
 
+/// Where the beam width of a search came from.
+enum class Beam : std::uint8_t {
+  given = 0,       ///< SearchOptions::ef, or its default
+  calibrated = 1,  ///< measured for SearchOptions::recall on this collection
+  assumed = 2,     ///< not measured yet: a width that is enough for most data
+  exact = 3,       ///< every point was compared
+};
+[[nodiscard]] std::string_view to_string(Beam beam) noexcept;
+
 /// Nearest first, no id twice; equal distances in the order of rows, which is fixed within a snapshot.
 struct Hits : std::vector<Hit> {
   using std::vector<Hit>::vector;
   Stopped stopped = Stopped::no;  ///< otherwise these are only the hits found until then
+  Beam beam = Beam::given;        ///< of search() and search_batch()
+  std::uint32_t ef = 0;           ///< the beam width that was used; 0: every point was compared
 };
 
 /// What open() found and did. All counts are of this open only.
@@ -306,6 +334,8 @@ struct CollectionStats {
   std::uint64_t overhead_bytes = 0;  ///< everything else in memory: lists, ids, stamps, payload index, codes
   std::uint64_t code_bytes = 0;      ///< of them codes, by which the graph is searched; 0: there are none yet
   std::uint64_t code_trainings = 0;  ///< how often codes were trained since open
+  std::uint64_t calibrations = 0;    ///< how often beam widths were measured since open (SearchOptions::recall)
+  std::uint64_t calibration_us = 0;  ///< processor time that they took, of all threads
   std::uint64_t payload_bytes = 0;
   std::uint64_t retained_bytes = 0;   ///< old versions (lists, payloads, rows) that a snapshot may still read
   std::uint64_t reclaim_backlog = 0;  ///< dead rows out of the graph that wait for snapshots to go

@@ -85,6 +85,33 @@ Result<Metric> parse_metric(std::string_view text) {
                 "'" + std::string(text.substr(0, 64)) + "' is no metric: expected l2, inner_product or cosine");
 }
 
+std::string_view to_string(Preset preset) noexcept {
+  switch (preset) {
+    case Preset::balanced: return "balanced";
+    case Preset::fast: return "fast";
+    case Preset::exact: return "exact";
+  }
+  return "unknown";
+}
+
+Result<Preset> parse_preset(std::string_view text) {
+  for (const Preset preset : {Preset::balanced, Preset::fast, Preset::exact}) {
+    if (text == to_string(preset)) return preset;
+  }
+  return Status(StatusCode::invalid_argument,
+                "'" + std::string(text.substr(0, 64)) + "' is no preset: expected balanced, fast or exact");
+}
+
+std::string_view to_string(Beam beam) noexcept {
+  switch (beam) {
+    case Beam::given: return "given";
+    case Beam::calibrated: return "calibrated";
+    case Beam::assumed: return "assumed";
+    case Beam::exact: return "exact";
+  }
+  return "unknown";
+}
+
 std::string_view to_string(Durability durability) noexcept {
   switch (durability) {
     case Durability::sync: return "sync";

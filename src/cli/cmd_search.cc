@@ -31,6 +31,8 @@ struct Arguments {
   SearchOptions search;
   std::optional<std::uint32_t> ef;
   std::optional<std::uint32_t> k;
+  std::optional<float> recall;
+  std::string preset;
   std::optional<float> radius;
   std::optional<std::uint64_t> deadline_ms;
   bool json = false;
@@ -184,9 +186,29 @@ Status check(Arguments& arguments) {
     CLI_TRY(check_range("--ef", *arguments.ef, 1, kMaxEf));
     arguments.search.ef = *arguments.ef;
   }
+  if (arguments.recall) {
+    if (!(*arguments.recall > 0 && *arguments.recall <= 1)) {
+      return {StatusCode::invalid_argument, "--recall must be above 0 and at most 1"};
+    }
+    if (arguments.ef || arguments.radius) {
+      return {StatusCode::invalid_argument,
+              "--recall stands for --ef, and is for the k nearest: leave out --ef and --radius"};
+    }
+    arguments.search.recall = *arguments.recall;
+  }
+  if (!arguments.preset.empty()) {
+    CLI_ASSIGN(arguments.search.preset, parse_preset(arguments.preset));
+    if (arguments.radius) return {StatusCode::invalid_argument, "--preset is for the k nearest: leave out --radius"};
+  }
   arguments.source.id_field.clear();  // queries need no ids
   arguments.source.payload_field.clear();
   return {};
+}
+
+/// A process that asks once has to measure first.
+Status prepare(Collection collection, const Arguments& arguments) {
+  if (arguments.search.recall == 0 || arguments.search.exact) return {};
+  return collection.calibrate(arguments.search.preset);
 }
 
 int run(Arguments& arguments) {
@@ -195,9 +217,11 @@ int run(Arguments& arguments) {
   if (!database.ok()) return fail(database.status());
   int code = kExitOk;
   Status status;
-  if (const auto collection = choose_collection(*database, arguments.at.store, arguments.at.collection);
-      !collection.ok()) {
+  const auto collection = choose_collection(*database, arguments.at.store, arguments.at.collection);
+  if (!collection.ok()) {
     status = collection.status();
+  } else if (status = prepare(*collection, arguments); !status.ok()) {
+    // said below
   } else if (!arguments.file.empty()) {
     code = search_file(collection->snapshot(), *collection, arguments);
   } else {
@@ -221,6 +245,10 @@ void add_search(CLI::App& app, int& exit_code) {
   command->add_option("-k,--k", arguments->k, "Results per query [10; with --radius all of them]");
   command->add_option("--radius", arguments->radius, "All points within this distance instead of the k nearest");
   command->add_option("--ef", arguments->ef, "Beam width: larger finds more and takes longer [max(k, 100)]");
+  command->add_option(
+      "--recall", arguments->recall,
+      "Part of the nearest that is wanted, e.g. 0.98, instead of --ef: measured on the collection first");
+  command->add_option("--preset", arguments->preset, "balanced (default), fast or exact");
   command->add_option("--deadline-ms", arguments->deadline_ms,
                       "Time for a query; past it the answer is what was found by then, and says so");
   command->add_flag("--exact", arguments->search.exact, "Compare with every point instead of using the graph");

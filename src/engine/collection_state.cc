@@ -2,9 +2,13 @@
 
 #include <new>
 
+#include "engine/calibration.h"
 #include "storage/file_names.h"
 
 namespace holdfast::engine {
+
+MutatorState::MutatorState() = default;
+MutatorState::~MutatorState() = default;
 
 PendingGraph::~PendingGraph() {
   for (const auto& batch : retired) {

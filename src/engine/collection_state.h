@@ -31,6 +31,8 @@
 
 namespace holdfast::engine {
 
+class CalibrationRun;  // calibration.h
+
 /// What the newest checkpoint holds, so that the next one rewrites only what changed.
 struct CheckpointState {
   storage::Manifest manifest;                         ///< the newest one
@@ -59,6 +61,8 @@ struct PendingGraph {
   bool frees_arrivals = false;              ///< blocks of them lie before growing_begin that did not in the view before
   std::shared_ptr<index::CodeTable> codes;  ///< a new table for all nodes; null: as before
   bool codes_retired = false;               ///< the table before `codes` waits for its readers already
+  std::shared_ptr<const Calibration> calibration;  ///< a new one; null: as before
+  bool calibration_retired = false;                ///< the same for it
 };
 
 /// A vacuum under way: the dead nodes that it takes out of the graph, and how far it has come.
@@ -81,6 +85,15 @@ struct CodingState {
   bool given_up = false;
 };
 
+/// Beam widths for a wanted recall (calibration.h).
+struct CalibrationState {
+  std::shared_ptr<const Calibration> published;  ///< the newest view names it
+  std::unique_ptr<CalibrationRun> run;           ///< under way
+  std::uint64_t changes = 0;                     ///< nodes added or removed since open
+  std::optional<std::uint64_t> failed_at;        ///< `changes` when a run failed; nothing: none did, or nodes changed
+  bool next = false;                             ///< its pieces and other jobs take turns
+};
+
 /// How the last step of a kind ended, and at which lsn and epoch it looked. ok: it worked.
 struct StepOutcome {
   Status status;
@@ -90,9 +103,15 @@ struct StepOutcome {
 
 /// What the graph mutator knows between its steps.
 struct MutatorState {
+  MutatorState();
+  ~MutatorState();
+  MutatorState(const MutatorState&) = delete;
+  MutatorState& operator=(const MutatorState&) = delete;
+
   std::optional<PendingGraph> pending;
   std::optional<VacuumPass> vacuum;
   CodingState coding;
+  CalibrationState calibration;
   std::uint64_t changed_nodes = 0;  ///< added or removed since then
   bool vacuum_next = false;         ///< indexing and vacuum take turns
   bool vacuum_failed = false;       ///< the last step of a vacuum did
@@ -138,6 +157,10 @@ class CollectionState {
   MutatorState mutator HF_GUARDED_BY(graph_mutex);
   std::atomic<std::uint64_t> code_bytes{0};  // meters: relaxed
   std::atomic<std::uint64_t> code_trainings{0};
+  std::atomic<std::uint64_t> calibrations{0};
+  std::atomic<std::uint64_t> calibration_us{0};
+  /// Presets (bits) with which searches asked for a recall. Set by readers; relaxed: a wish, no data.
+  mutable std::atomic<std::uint32_t> calibration_wanted{0};
   /// Every living node can be reached as of this epoch. Written by the graph mutator; relaxed: compared with the epoch
   /// of a view, which orders nothing by it.
   std::atomic<GraphEpoch> connected_epoch{0};

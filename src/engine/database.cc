@@ -163,6 +163,10 @@ Status Collection::checkpoint() {
 Status Collection::wait_until_indexed() {
   return guarded<Status>([&] { return engine::wait_until_indexed(*state_); });
 }
+Status Collection::calibrate(Preset preset) {
+  return guarded<Status>([&] { return engine::calibrate(*state_, preset); });
+}
+
 Status Collection::vacuum() {
   return guarded<Status>([&] { return engine::vacuum(*state_); });
 }

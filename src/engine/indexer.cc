@@ -10,6 +10,7 @@
 
 #include "base/plant.h"
 #include "base/try.h"
+#include "engine/calibration.h"
 #include "engine/coding.h"
 #include "engine/commit.h"
 #include "engine/rows.h"
@@ -96,10 +97,23 @@ void encode(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mu
   state.mutator.pending = std::move(made);
 }
 
-enum class Job { none, codes, index, vacuum, connect };
+/// Measures a piece of what recalls need.
+Status calibrate_piece(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
+  PendingGraph made;
+  HF_ASSIGN(const bool finished, calibration_piece(state, view, made));
+  if (!finished) return {};
+  if (is_connected(state, view)) state.connected_epoch.store(made.root.epoch, std::memory_order_relaxed);  // as before
+  state.mutator.pending = std::move(made);
+  return {};
+}
+
+enum class Job { none, codes, index, vacuum, connect, calibrate };
 
 Job next_job(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
   if (wants_codes(state, view)) return Job::codes;  // a few milliseconds for each piece
+  // Its pieces and everything else take turns.
+  CalibrationState& calibration = state.mutator.calibration;
+  if (wants_calibration(state, view) && (calibration.next = !calibration.next)) return Job::calibrate;
   const bool growing = view.growing_begin != view.growing_end;
   const bool dead = wants_vacuum(state, view);
   if (growing && dead) {
@@ -110,7 +124,8 @@ Job next_job(CollectionState& state, const View& view) HF_REQUIRES(state.graph_m
   }
   if (growing) return Job::index;
   if (dead) return Job::vacuum;
-  return wants_connect(state, view) ? Job::connect : Job::none;
+  if (wants_connect(state, view)) return Job::connect;
+  return wants_calibration(state, view) ? Job::calibrate : Job::none;
 }
 
 Status do_job(CollectionState& state, const View& view, Job job) HF_REQUIRES(state.graph_mutex) {
@@ -119,6 +134,7 @@ Status do_job(CollectionState& state, const View& view, Job job) HF_REQUIRES(sta
     case Job::index: return index_batch(state, view);
     case Job::vacuum: begin_vacuum(state, view); return vacuum_piece(state, view);
     case Job::connect: return connect(state, view);
+    case Job::calibrate: return calibrate_piece(state, view);
     case Job::none: return {};
   }
   return {};
@@ -262,7 +278,14 @@ void publish_pending(CollectionState& state) {
     retire_codes(state, made.root.epoch);
     made.codes_retired = true;
   }
-  state.store.publish_graph({made.root, made.growing_begin, made.added, made.removed, made.codes.get()});
+  if (made.calibration && !made.calibration_retired) {
+    retire_calibration(state, made.root.epoch);
+    made.calibration_retired = true;
+  }
+  state.store.publish_graph(
+      {made.root, made.growing_begin, made.added, made.removed, made.codes.get(), made.calibration.get()});
+  state.mutator.calibration.changes += made.added.size() + made.removed;
+  if (made.calibration) calibration_was_published(state, std::exchange(made.calibration, {}));
   if (made.codes) codes_were_published(state, std::exchange(made.codes, {}));
   state.store.reclaimer().retire_lists(std::exchange(made.retired, {}));
   state.store.reclaimer().retire_slots(std::exchange(made.dead, {}));
@@ -308,6 +331,23 @@ Status wait_until_indexed(CollectionState& state) {
     if (!worked) break;
   }
   return connect_now(state);
+}
+
+Status calibrate(CollectionState& state, Preset preset) {
+  if (preset > Preset::fast) return {};  // whoever compares every point has nothing to choose
+  want_calibration(state, preset);
+  // Codes first: which there are decides what is measured.
+  const auto wanted = [&] {
+    MutexLock lock(state.graph_mutex);
+    const Pin view(state.store.pins());
+    if (wants_codes(state, *view)) return Job::codes;
+    return state.mutator.pending || wants_calibration(state, *view) ? Job::calibrate : Job::none;
+  };
+  for (Job job = Job::none; (job = wanted()) != Job::none;) {
+    if (Status error = state.write_error(); error.code() == StatusCode::closed) return error;
+    HF_TRY(guarded_step(state, job).status());
+  }
+  return {};
 }
 
 Status vacuum(CollectionState& state) {

@@ -15,6 +15,9 @@ namespace holdfast::engine {
 /// working itself if nobody does so in the background, else by waiting.
 Status wait_until_indexed(CollectionState& state);
 
+/// Collection::calibrate().
+Status calibrate(CollectionState& state, Preset preset);
+
 /// Takes every node that is dead at the time of the call out of the graph.
 Status vacuum(CollectionState& state);
 

@@ -54,6 +54,7 @@ void PointStore::publish_graph(const GraphChange& change) {
   next.graph = change.root;
   next.growing_begin = change.growing_begin;
   if (change.codes != nullptr) next.codes = change.codes;
+  if (change.calibration != nullptr) next.calibration = change.calibration;
   publish(next);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/plant.h"
 #include "base/try.h"
+#include "engine/calibration.h"
 #include "engine/nearest.h"
 #include "engine/read_stop.h"
 #include "engine/rows.h"
@@ -24,10 +25,6 @@ namespace holdfast::engine {
 namespace {
 
 constexpr std::uint32_t kDefaultEf = 100;
-
-std::uint32_t width_of(const SearchOptions& options) {
-  return std::max(options.k, options.ef == 0 ? kDefaultEf : options.ef);
-}
 
 /// Whether it costs less to compare every visible row than to walk through the dead ones. A walk expands about
 /// ef * nodes / living of them; measured, one expansion costs what kRowsPerStep rows in order do, or the stamps of
@@ -42,19 +39,21 @@ bool better_scanned(const View& view, std::uint32_t ef) {
 
 /// For views in which every point has one vector.
 void find_rows(const CollectionState& state, const View& view, std::span<const float> vector,
-               const SearchOptions& options, const index::StopCheck& stop, std::vector<index::Candidate>& out) {
+               const SearchOptions& options, const BeamChoice& choice, const index::StopCheck& stop,
+               std::vector<index::Candidate>& out) {
   const PointStore& store = state.store;
   const index::Query query(store.vectors(), vector.data());
   const ViewRows rows(store.slots(), view.lsn);
-  const std::uint32_t ef = width_of(options);
-  if (options.exact || better_scanned(view, ef)) {
+  if (choice.beam == Beam::exact) {
     index::scan(store.vectors(), query, 0, view.slot_end, options.k, rows.any(), out, stop);
     return;
   }
   // Without dead nodes the walk needs no look at the stamps at all.
   const index::Visibility shown = view.dead_in_graph == 0 ? index::Visibility{} : rows.alive();
   const auto hidden = static_cast<std::uint32_t>(std::min<std::uint64_t>(view.dead_in_graph, view.graph.nodes));
-  index::search_graph(store.graph(), view.graph, query, options.k, ef, shown, out, {hidden, stop, view.codes});
+  const auto rescoring = options.preset == Preset::fast ? index::Rescoring::likely : index::Rescoring::bounded;
+  index::search_graph(store.graph(), view.graph, query, options.k, choice.ef, shown, out,
+                      {hidden, stop, view.codes, rescoring});
   if (HF_PLANTED(growing_tier_is_not_searched)) return;
   store.arrivals().for_each_run(view.growing_begin, view.growing_end, [&](std::span<const Slot> run) {
     index::scan_slots(store.vectors(), query, run, options.k, rows.alive(), stop, out);
@@ -149,14 +148,20 @@ Result<Hits> search(const CollectionState& state, const View& view, std::span<co
     rows.clear();
     ReadStop stop(options.limits);
     const index::ReadCheck check;
+    BeamChoice choice = choose_beam(view, options);
+    if (options.recall > 0 && choice.beam != Beam::exact) want_calibration(state, options.preset);
+    if (better_scanned(view, choice.ef)) choice = {Beam::exact, 0};
     if (view.values == view.live) {
-      find_rows(state, view, query, options, stop.check(), rows);
+      find_rows(state, view, query, options, choice, stop.check(), rows);
     } else {
-      const bool exact = options.exact || better_scanned(view, width_of(options));
-      find_points(state, view, query, {.ef = width_of(options), .exact = exact}, options.k, stop.check(), rows);
+      const bool exact = choice.beam == Beam::exact;
+      find_points(state, view, query, {.ef = choice.ef, .exact = exact}, options.k, stop.check(), rows);
     }
     if (!check.ok()) return check.status();
-    return make_hits(state, view, rows, options.with_payload, stop.reason());
+    HF_ASSIGN(Hits hits, make_hits(state, view, rows, options.with_payload, stop.reason()));
+    hits.beam = choice.beam;
+    hits.ef = choice.ef;
+    return hits;
   } catch (const std::bad_alloc&) {
     return no_memory();
   }

@@ -66,6 +66,8 @@ CollectionStats collect_stats(const CollectionState& state) {
                          state.code_bytes.load(std::memory_order_relaxed);
   stats.code_bytes = state.code_bytes.load(std::memory_order_relaxed);
   stats.code_trainings = state.code_trainings.load(std::memory_order_relaxed);
+  stats.calibrations = state.calibrations.load(std::memory_order_relaxed);
+  stats.calibration_us = state.calibration_us.load(std::memory_order_relaxed);
   stats.writes = state.acknowledged.load(std::memory_order_relaxed);
   stats.groups = log.groups;
   stats.syncs = log.syncs;

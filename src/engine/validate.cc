@@ -158,6 +158,17 @@ Status validate_search(std::span<const float> query, const SearchOptions& option
   if (options.ef > kMaxEf) {
     return invalid("ef must be at most " + std::to_string(kMaxEf) + " (0 chooses), got " + std::to_string(options.ef));
   }
+  if (!(options.recall >= 0 && options.recall <= 1)) {
+    return invalid("the wanted recall must be above 0 and at most 1 (0: none is wanted), got " +
+                   std::to_string(options.recall));
+  }
+  if (options.recall > 0 && options.ef != 0) {
+    return invalid("ef and recall both say how wide to search: give one of them");
+  }
+  if (options.preset > Preset::exact) return invalid("unknown preset");
+  if (options.exact && options.preset == Preset::fast) {
+    return invalid("a search is either exact or of the preset fast: give one of them");
+  }
   return validate_vector(query, config).with_context("query");
 }
 

@@ -13,6 +13,8 @@ class CodeTable;
 
 namespace holdfast::engine {
 
+class Calibration;
+
 struct View {
   std::uint64_t serial = 0;         ///< counts publications
   Lsn lsn = 0;                      ///< last batch that is visible
@@ -23,7 +25,8 @@ struct View {
   std::uint64_t values = 0;         ///< visible rows: more than `live` if a point has several vectors
   std::uint64_t dead_in_graph = 0;  ///< nodes of the graph that are not visible
   index::GraphRoot graph;
-  const index::CodeTable* codes = nullptr;  ///< holds the code of every node of `graph`; null: there are none yet
+  const index::CodeTable* codes = nullptr;   ///< holds the code of every node of `graph`; null: there are none yet
+  const Calibration* calibration = nullptr;  ///< beam widths that were measured; null: none yet
 };
 
 }  // namespace holdfast::engine

@@ -19,6 +19,8 @@ namespace {
 
 /// Above this width heaps are faster than one sorted array (candidate_pool.h).
 constexpr std::uint32_t kWidePool = 768;
+/// Standard deviations of the codes' errors that a bound allows for if it is not to be sure (Rescoring::likely).
+constexpr float kLikelyDeviations = 1.0F;
 
 /// A beam that holds about `ef` visible nodes, and most likely `k`, although `hidden` of `nodes` are not visible; 0 if
 /// that is not worth while.
@@ -103,8 +105,9 @@ void measure_codes(const Query& query, const CodeTable& codes, Candidate* candid
 /// Gives the nearest of the candidates their exact distances: in the order of the approximate ones, until none that is
 /// left can be among the k nearest any more.
 void rescore(const VectorTable& vectors, const Query& query, const CodeTable& codes, const CodeQuery& approximate,
-             std::uint32_t k, std::vector<Candidate>& candidates) {
+             Rescoring rescoring, std::uint32_t k, std::vector<Candidate>& candidates) {
   constexpr std::size_t kAtOnce = 4;
+  const float deviations = rescoring == Rescoring::likely ? kLikelyDeviations : Quantizer::kSafeDeviations;
   std::size_t done = 0;
   const auto nearer = [](const Candidate& a, const Candidate& b) { return a < b; };
   while (done < candidates.size()) {
@@ -112,7 +115,7 @@ void rescore(const VectorTable& vectors, const Query& query, const CodeTable& co
       std::nth_element(candidates.begin(), candidates.begin() + (k - 1),
                        candidates.begin() + static_cast<std::ptrdiff_t>(done), nearer);
       const float farthest = candidates[k - 1].distance;
-      if (codes.quantizer().lower_bound(approximate, candidates[done].distance) > farthest) break;
+      if (codes.quantizer().lower_bound(approximate, candidates[done].distance, deviations) > farthest) break;
     }
     const std::size_t count =
         std::min(candidates.size() - done, std::max<std::size_t>(done < k ? k - done : 1, kAtOnce));
@@ -136,6 +139,7 @@ void search_graph(const Graph& graph, const GraphRoot& root, const Query& query,
   const GraphStore& store = store_of(graph);
   if (root.levels == 0 || root.entry >= store.slot_limit() || k == 0) return;
   thread_local WalkScratch scratch;
+  scratch.left_out = aids.left_out;
   const VectorTable& vectors = store.vectors();
   const Query aligned = query.moved_to(aligned_copy(query.vector(), vectors.dimension(), scratch.query));
   ef = std::max(ef, k);
@@ -152,7 +156,7 @@ void search_graph(const Graph& graph, const GraphRoot& root, const Query& query,
   Candidate entry{0, root.entry};
   walk.score(&entry.slot, 1, &entry.distance);
   find(walk, root, entry, {k, ef}, ef, visibility, aids, scratch, out);
-  rescore(vectors, aligned, codes, approximate, k, out);
+  rescore(vectors, aligned, codes, approximate, aids.rescoring, k, out);
 }
 
 }  // namespace holdfast::index

@@ -35,6 +35,7 @@ void beam_search(const AnyWalk& walk, Candidate start, int level, std::uint32_t 
   CandidatePool& pool = scratch.pool;
   pool.reset(ef);
   scratch.visited.reset(walk.graph.slot_limit());
+  if (scratch.left_out != kNoSlot) (void)scratch.visited.insert(scratch.left_out);
   (void)scratch.visited.insert(start.slot);
   pool.offer(start.distance, start.slot, ties);
   CandidateKey key = 0;
@@ -58,6 +59,7 @@ void filtered_search(const AnyWalk& walk, Candidate start, std::uint32_t ef, con
   frontier.clear();
   results.clear();
   scratch.visited.reset(walk.graph.slot_limit());
+  if (scratch.left_out != kNoSlot) (void)scratch.visited.insert(scratch.left_out);
   // A node is of interest while fewer than `ef` visible ones are known, or it is nearer than the farthest of them.
   CandidateKey limit = ~CandidateKey{0};
   const auto consider = [&](Slot slot, float distance) {

@@ -17,6 +17,7 @@ struct WalkScratch : FreshNeighbors {
   VisitedSet visited;
   std::vector<CandidateKey> frontier;  ///< wide walks: heap of what is not expanded, nearest on top
   std::vector<CandidateKey> results;   ///< wide walks: heap of the best visible, farthest on top
+  Slot left_out = kNoSlot;             ///< counts as visited from the start (SearchAids)
   std::vector<float> query;            ///< aligned copy of the query
   std::vector<std::int8_t> weights;    ///< of the query for codes
   std::vector<Candidate> candidates;   ///< insertion: what links are selected from

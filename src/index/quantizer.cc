@@ -12,8 +12,6 @@ constexpr float kTopCode = 255.0F;
 constexpr float kMargin = 0.05F;
 constexpr float kLargestWeight = 127.0F;
 constexpr float kWidest = 1e15F;
-/// Standard deviations of the rounding errors that a bound allows for.
-constexpr float kDeviations = 4.0F;
 
 /// Sums of their own, so that the compiler may keep them in registers, and their order is the same everywhere.
 constexpr std::size_t kLanes = 16;
@@ -191,8 +189,8 @@ CodeQuery Quantizer::prepare(const float* query, std::int8_t* weights, std::size
   return made;
 }
 
-float Quantizer::lower_bound(const CodeQuery& query, float approximate) const noexcept {
-  const float bound = kDeviations * query.spread;
+float Quantizer::lower_bound(const CodeQuery& query, float approximate, float deviations) const noexcept {
+  const float bound = deviations * query.spread;
   if (metric_ == Metric::inner_product) return approximate - bound;
   const float half = metric_ == Metric::cosine ? 0.5F : 1.0F;
   // The errors across the direction of x - q only ever add: |x~ - q~|^2 has dimension * spread^2 too much.

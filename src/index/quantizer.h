@@ -63,8 +63,12 @@ class Quantizer {
   /// REQUIRES room for `room` weights, a multiple of 64, at least the dimension.
   [[nodiscard]] CodeQuery prepare(const float* query, std::int8_t* weights, std::size_t room) const noexcept;
 
-  /// The smallest exact distance that a row of this approximate one has, but for one in some tens of thousands.
-  [[nodiscard]] float lower_bound(const CodeQuery& query, float approximate) const noexcept;
+  /// Deviations of the rounding errors beyond which lies one row in some tens of thousands.
+  static constexpr float kSafeDeviations = 4.0F;
+  /// The smallest exact distance that a row of this approximate one has, but for those whose errors are larger than so
+  /// many deviations.
+  [[nodiscard]] float lower_bound(const CodeQuery& query, float approximate,
+                                  float deviations = kSafeDeviations) const noexcept;
 
   [[nodiscard]] std::uint32_t dimension() const noexcept { return static_cast<std::uint32_t>(step_.size()); }
   [[nodiscard]] bool lossless() const noexcept { return whole_; }

@@ -25,6 +25,12 @@ struct Candidate {
   friend bool operator==(const Candidate&, const Candidate&) noexcept = default;
 };
 
+/// How many of the candidates that codes found are compared exactly. Distances handed out are exact in any case.
+enum class Rescoring : std::uint8_t {
+  bounded,  ///< all that may be among the k nearest, by the bound of the codes' error
+  likely,   ///< those that are likely to be, by a bound of one standard deviation
+};
+
 /// What else the caller of a search knows and wants.
 struct SearchAids {
   static constexpr std::uint32_t kUnknown = std::numeric_limits<std::uint32_t>::max();
@@ -34,6 +40,10 @@ struct SearchAids {
   StopCheck stop = {};
   /// Walks by these codes instead of by the rows, and compares what was found exactly. Holds the codes of every node.
   const CodeTable* codes = nullptr;
+  Rescoring rescoring = Rescoring::bounded;
+  /// A node that the walk of level 0 does not enter: as if it were not in the graph. For asking with the vector of a
+  /// node what a stranger of its kind would find. REQUIRES a node of level 0 alone that is not the entry.
+  Slot left_out = kNoSlot;
 };
 
 /// Up to max(k, ef)-wide beam search; `out` receives at most k visible candidates, sorted. Allocates nothing once the
