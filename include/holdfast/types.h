@@ -91,12 +91,25 @@ inline constexpr std::size_t kMaxMarkerBytes = 4'096;
 inline constexpr std::size_t kMaxNameBytes = 128;
 inline constexpr std::uint32_t kMaxValues = 4'096;  ///< vectors under one id
 
+/// What a collection keeps the components of its vectors as. The API takes and gives float32; what is stored, what
+/// get() returns and what distances are computed from is the nearest value of the type.
+enum class ComponentType : std::uint8_t {
+  f32 = 0,   ///< IEEE 754 binary32: as written
+  f16 = 1,   ///< binary16: rounded to 11 bits, ties to even; a component of 65,520 or more is invalid_argument
+  bf16 = 2,  ///< the upper half of a float32: rounded to 8 bits, ties to even; invalid_argument where that is infinite
+  i8 = 3,    ///< whole numbers from -128 to 127; anything else is invalid_argument
+  u8 = 4,    ///< whole numbers from 0 to 255; anything else is invalid_argument
+};
+[[nodiscard]] std::string_view to_string(ComponentType type) noexcept;
+[[nodiscard]] Result<ComponentType> parse_component_type(std::string_view text);
+
 /// Fixed at creation of a collection.
 struct CollectionConfig {
-  std::uint32_t dimension = 0;  ///< number of float32 components, 1..kMaxDimension
+  std::uint32_t dimension = 0;  ///< number of components, 1..kMaxDimension
   Metric metric = Metric::l2;
-  std::uint32_t m = 16;                 ///< HNSW M: links chosen per new point and level (2M at level 0), 2..kMaxM
-  std::uint32_t ef_construction = 200;  ///< beam width while building, m..kMaxEfConstruction
+  std::uint32_t m = 16;                     ///< HNSW M: links chosen per new point and level (2M at level 0), 2..kMaxM
+  std::uint32_t ef_construction = 200;      ///< beam width while building, m..kMaxEfConstruction
+  ComponentType type = ComponentType::f32;  ///< of the stored vectors
 
   friend bool operator==(const CollectionConfig&, const CollectionConfig&) = default;
 };
@@ -198,7 +211,7 @@ struct WriteReceipt {
 
 struct Point {
   PointId id;
-  std::vector<float> vector;  ///< exactly as written: `values` x dimension components
+  std::vector<float> vector;  ///< exactly as stored (ComponentType): `values` x dimension components
   std::string payload;        ///< exactly as written; empty if none
   std::uint32_t values = 1;   ///< vectors of this point
 };
@@ -261,7 +274,7 @@ struct CursorOptions {
 
 struct Hit {
   PointId id;
-  float distance = 0;        ///< see Metric; computed from the stored float32 vectors
+  float distance = 0;        ///< see Metric; computed from the stored vectors, in float32
   std::string payload = {};  ///< if asked for
   std::uint32_t value = 0;   ///< which of the id's vectors is the nearest
 };

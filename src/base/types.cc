@@ -112,6 +112,26 @@ std::string_view to_string(Beam beam) noexcept {
   return "unknown";
 }
 
+std::string_view to_string(ComponentType type) noexcept {
+  switch (type) {
+    case ComponentType::f32: return "f32";
+    case ComponentType::f16: return "f16";
+    case ComponentType::bf16: return "bf16";
+    case ComponentType::i8: return "i8";
+    case ComponentType::u8: return "u8";
+  }
+  return "unknown";
+}
+
+Result<ComponentType> parse_component_type(std::string_view text) {
+  for (const ComponentType type :
+       {ComponentType::f32, ComponentType::f16, ComponentType::bf16, ComponentType::i8, ComponentType::u8}) {
+    if (text == to_string(type)) return type;
+  }
+  return Status(StatusCode::invalid_argument, "'" + std::string(text.substr(0, 64)) +
+                                                  "' is no type of components: expected f32, f16, bf16, i8 or u8");
+}
+
 std::string_view to_string(Durability durability) noexcept {
   switch (durability) {
     case Durability::sync: return "sync";

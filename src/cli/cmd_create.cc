@@ -16,6 +16,7 @@ struct Arguments {
   std::string collection;
   CollectionConfig config;
   std::string metric = "l2";
+  std::string type = "f32";
 };
 
 Status run(Arguments& arguments) {
@@ -24,13 +25,15 @@ Status run(Arguments& arguments) {
   CLI_TRY(check_range("--m", config.m, 2, kMaxM));
   CLI_TRY(check_range("--ef-construction", config.ef_construction, config.m, kMaxEfConstruction));
   CLI_ASSIGN(config.metric, parse_metric(arguments.metric));
+  CLI_ASSIGN(config.type, parse_component_type(arguments.type));
 
   CLI_ASSIGN(Database database, open_store(arguments.store, open_options(Access::create)));
   const Result<Collection> made = database.create_collection(arguments.collection, config);
   CLI_TRY(close_store(database, made.status()));
-  std::printf("created collection %s in %s: %u components, %s, M %u, ef_construction %u\n",
+  std::printf("created collection %s in %s: %u components of %s, %s, M %u, ef_construction %u\n",
               arguments.collection.c_str(), arguments.store.c_str(), config.dimension,
-              std::string(to_string(config.metric)).c_str(), config.m, config.ef_construction);
+              std::string(to_string(config.type)).c_str(), std::string(to_string(config.metric)).c_str(), config.m,
+              config.ef_construction);
   return {};
 }
 
@@ -44,6 +47,8 @@ void add_create(CLI::App& app, int& exit_code) {
       ->required();
   command->add_option("--dim", arguments->config.dimension, "Components of a vector")->required();
   command->add_option("--metric", arguments->metric, "l2, inner_product or cosine")->capture_default_str();
+  command->add_option("--type", arguments->type, "What is stored of a component: f32, f16, bf16, i8 or u8")
+      ->capture_default_str();
   command->add_option("--m", arguments->config.m, "Links per point in the graph")->capture_default_str();
   command->add_option("--ef-construction", arguments->config.ef_construction, "Beam width while building")
       ->capture_default_str();

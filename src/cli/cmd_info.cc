@@ -48,6 +48,7 @@ std::string json_collection(const Collection& collection) {
       .text("name", collection.name())
       .number("dimension", config.dimension)
       .text("metric", to_string(config.metric))
+      .text("type", to_string(config.type))
       .number("m", config.m)
       .number("ef_construction", config.ef_construction)
       .number("points", stats.points)
@@ -132,7 +133,8 @@ void print_collection(const Collection& collection) {
   const std::uint64_t beside = stats.overhead_bytes + stats.payload_bytes;
   std::vector<std::pair<std::string, std::string>> fields{
       {"collection", collection.name()},
-      {"vectors", format("%u components, %s", config.dimension, std::string(to_string(config.metric)).c_str())},
+      {"vectors", format("%u components of %s, %s", config.dimension, std::string(to_string(config.type)).c_str(),
+                         std::string(to_string(config.metric)).c_str())},
       {"graph", format("M %u, ef_construction %u; %s in %u levels", config.m, config.ef_construction,
                        counted(stats.graph_nodes, "node").c_str(), stats.graph_levels)},
       {"points", points_text(stats)},

@@ -131,12 +131,13 @@ void CalibrationRun::draw_sample() {
       std::clamp<std::uint64_t>(kComparedMax / (dimension * view_->graph.nodes), kSampleMin, kSampleMax);
   const ViewRows rows(store.slots(), view_->lsn);
   SeededRandom random(view_->slot_end);
+  std::vector<float> room;
   for (std::uint64_t tries = 0; tries < 64 * wanted && sample_.size() < wanted; ++tries) {
     const auto slot = static_cast<Slot>(random.below(view_->slot_end));
     if (store.graph().level(slot, view_->graph.epoch) != 0 || slot == view_->graph.entry) continue;
     if (!rows.any()(slot) || std::find(sample_.begin(), sample_.end(), slot) != sample_.end()) continue;
     sample_.push_back(slot);
-    const float* const row = store.vectors().row(slot);
+    const float* const row = store.vectors().floats(store.vectors().row(slot), room);
     queries_.insert(queries_.end(), row, row + dimension);
   }
   nearest_.resize(sample_.size());

@@ -240,7 +240,7 @@ class ImageWriter {
         if (Status damage = vectors.verify_rows(run, stop); !damage.ok() && !HF_PLANTED(damage_is_checkpointed)) {
           return name_points(damage, begin, end);  // K4
         }
-        HF_TRY(writer.append(std::as_bytes(std::span(vectors.address(run), bytes / sizeof(float)))));
+        HF_TRY(writer.append({static_cast<const std::byte*>(vectors.address(run)), bytes}));
       } else {
         buffer_.assign(bytes, std::byte{0});
         HF_TRY(writer.append(buffer_));

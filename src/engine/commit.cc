@@ -184,9 +184,9 @@ Result<WriteReceipt> write(CollectionState& state, const WriteBatch& batch, cons
     if (batch.empty()) return WriteReceipt{};
     CommitRequest request;
     request.status = no_outcome();
-    request.body = encode_batch(batch);
+    request.body = encode_batch(batch, state.config.type);
     // The same decoding as at replay: what cannot be replayed cannot be logged.
-    auto operations = decode_batch(request.body, state.config.dimension);
+    auto operations = decode_batch(request.body, state.config.dimension, state.config.type);
     if (!operations.ok()) return Status(StatusCode::internal, std::string(operations.status().message()));
     request.operations = std::move(operations).value();
     request.wants_sync = durability == Durability::sync;

@@ -19,7 +19,7 @@ Status no_rows_left() {
 
 }  // namespace
 
-CommitWriter::CommitWriter(PointStore& store) : store_(store), scratch_(store.vectors_.dimension()) {
+CommitWriter::CommitWriter(PointStore& store) : store_(store) {
   // Pinned: the graph mutator may supersede the current view at any moment.
   const Pin view(store.pins_);
   lsn_ = view->lsn;
@@ -160,9 +160,7 @@ void CommitWriter::upsert(Lsn lsn, PreparedOperation& operation, Applied& applie
 
 Slot CommitWriter::write_row(const PreparedOperation& operation, std::uint32_t value, SlotTable::Row row) noexcept {
   const Slot slot = next_slot();
-  const std::size_t bytes = scratch_.size() * sizeof(float);
-  std::memcpy(scratch_.data(), operation.vectors.data() + value * bytes, bytes);
-  store_.vectors_.assign(slot, scratch_);
+  store_.vectors_.assign_components(slot, operation.vectors.data() + value * store_.vectors_.vector_bytes());
   store_.slots_.assign(slot, std::move(row));
   store_.arrivals_.set(growing_end_++, slot);
   return slot;

@@ -66,7 +66,6 @@ class CommitWriter {
   std::size_t killed_rows_ = 0;  // of all values of those
   std::uint64_t staged_kills_ = 0;
   std::unique_ptr<Markers> markers_;  // the next markers, if a batch sets any
-  std::vector<float> scratch_;
 };
 
 }  // namespace holdfast::engine

@@ -7,8 +7,27 @@ namespace holdfast::engine {
 namespace {
 
 // Version 1 knew no reuse of rows: rows below its `growing_begin`, which stood where graph_end stands, were nodes or
-// dead for ever, and points had one vector.
-constexpr std::uint32_t kStateVersion = 2;
+// dead for ever, and points had one vector. Version 2 knew float32 alone. A collection of float32 is written as before,
+// so that builds which know no other type go on reading it.
+constexpr std::uint32_t kStateVersion = 3;
+constexpr std::uint32_t kFloatStateVersion = 2;
+
+/// Metric and type of the components in one number, which for float32 is the metric's.
+constexpr std::uint32_t kTypeShift = 8;
+std::uint32_t encode_space(const CollectionConfig& config) {
+  return static_cast<std::uint32_t>(config.metric) | static_cast<std::uint32_t>(config.type) << kTypeShift;
+}
+/// False: unknown ones.
+bool decode_space(std::uint32_t space, CollectionConfig& config) {
+  const std::uint32_t metric = space & ((1U << kTypeShift) - 1);
+  const std::uint32_t type = space >> kTypeShift;
+  if (metric > static_cast<std::uint32_t>(Metric::cosine) || type > static_cast<std::uint32_t>(ComponentType::u8)) {
+    return false;
+  }
+  config.metric = static_cast<Metric>(metric);
+  config.type = static_cast<ComponentType>(type);
+  return true;
+}
 
 /// More than any collection lives to see; what counts on from here never overflows.
 constexpr GraphEpoch kMaxEpoch = GraphEpoch{1} << 62;
@@ -42,12 +61,12 @@ const char* to_string(ExtentKind kind) noexcept {
 
 Bytes encode_image_state(const ImageState& state) {
   Bytes out;
-  put(out, kStateVersion);
+  put(out, state.config.type == ComponentType::f32 ? kFloatStateVersion : kStateVersion);
   put_string(out, state.name);
   put(out, std::uint32_t{1});  // vector fields
   put_string(out, "");         // the field's name
   put(out, state.config.dimension);
-  put(out, static_cast<std::uint32_t>(state.config.metric));
+  put(out, encode_space(state.config));
   put(out, state.config.m);
   put(out, state.config.ef_construction);
   put(out, state.view.slot_end);
@@ -71,7 +90,7 @@ Bytes encode_image_state(const ImageState& state) {
 Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn) {
   ByteReader reader(bytes);
   ImageState state;
-  std::uint32_t version = 0, fields = 0, metric = 0, markers = 0;
+  std::uint32_t version = 0, fields = 0, space = 0, markers = 0;
   std::string_view name, field;
   if (!reader.get(version)) return damaged("the engine's state is cut short");
   if (version > kStateVersion) {
@@ -81,7 +100,7 @@ Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn) {
   }
   View& view = state.view;
   if (!reader.get_string(name) || !reader.get(fields) || fields != 1 || !reader.get_string(field) || !field.empty() ||
-      !reader.get(state.config.dimension) || !reader.get(metric) || !reader.get(state.config.m) ||
+      !reader.get(state.config.dimension) || !reader.get(space) || !reader.get(state.config.m) ||
       !reader.get(state.config.ef_construction) || !reader.get(view.slot_end) || !reader.get(state.graph_end) ||
       !reader.get(view.live) || !reader.get(view.dead_in_graph) || !reader.get(view.graph.epoch) ||
       !reader.get(view.graph.entry) || !reader.get(view.graph.levels) || !reader.get(view.graph.nodes)) {
@@ -101,8 +120,7 @@ Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn) {
     state.markers.emplace_hint(state.markers.end(), key, value);
   }
   state.name = name;
-  if (metric > static_cast<std::uint32_t>(Metric::cosine)) return damaged("unknown metric");
-  state.config.metric = static_cast<Metric>(metric);
+  if (!decode_space(space, state.config)) return damaged("unknown metric or type of components");
   view.lsn = lsn;
   if (reader.remaining() != 0 || !validate_config(state.config).ok() || !plausible(state)) {
     return damaged("the engine's state contradicts itself");
@@ -113,7 +131,7 @@ Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn) {
 std::array<std::byte, 32> encode_extent_note(const CollectionConfig& config) {
   std::array<std::byte, 32> note{};
   store<std::uint32_t>(note.data(), config.dimension);
-  store<std::uint32_t>(note.data() + 4, static_cast<std::uint32_t>(config.metric));
+  store<std::uint32_t>(note.data() + 4, encode_space(config));
   store<std::uint32_t>(note.data() + 8, config.m);
   store<std::uint32_t>(note.data() + 12, config.ef_construction);
   return note;
@@ -122,11 +140,9 @@ std::array<std::byte, 32> encode_extent_note(const CollectionConfig& config) {
 std::optional<CollectionConfig> decode_extent_note(const std::array<std::byte, 32>& note) {
   CollectionConfig config;
   config.dimension = load<std::uint32_t>(note.data());
-  const auto metric = load<std::uint32_t>(note.data() + 4);
   config.m = load<std::uint32_t>(note.data() + 8);
   config.ef_construction = load<std::uint32_t>(note.data() + 12);
-  if (metric > static_cast<std::uint32_t>(Metric::cosine)) return std::nullopt;
-  config.metric = static_cast<Metric>(metric);
+  if (!decode_space(load<std::uint32_t>(note.data() + 4), config)) return std::nullopt;
   return validate_config(config).ok() ? std::optional(config) : std::nullopt;
 }
 

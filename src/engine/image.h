@@ -38,8 +38,8 @@ struct ImageState {
 /// data_damaged if it does not decode or its numbers contradict each other.
 [[nodiscard]] Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn);
 
-/// What an extent's header says of its collection (storage::ExtentOrigin::note): u32 dimension, metric, M,
-/// ef_construction.
+/// What an extent's header says of its collection (storage::ExtentOrigin::note): u32 dimension, metric (low byte) and
+/// type of the components (the byte above), M, ef_construction.
 [[nodiscard]] std::array<std::byte, 32> encode_extent_note(const CollectionConfig& config);
 /// Nothing if none was written.
 [[nodiscard]] std::optional<CollectionConfig> decode_extent_note(const std::array<std::byte, 32>& note);

@@ -15,7 +15,7 @@ constexpr std::size_t kTableRowBytes = 65 + 2 * sizeof(void*);
 }  // namespace
 
 PointStore::PointStore(const CollectionConfig& config)
-    : vectors_(config.dimension, config.metric),
+    : vectors_(config.dimension, config.metric, config.type),
       ids_(slots_),
       graph_(vectors_, {config.m, config.ef_construction}),
       pins_(new View{}),

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "index/components.h"
+
 namespace holdfast::engine {
 
 namespace {
@@ -19,19 +21,27 @@ struct RawOperation {
   Kind kind;
   PointId id;
   std::uint32_t values = 0;
-  std::uint32_t dimension = 0;
+  VectorShape shape;
   ByteSpan vectors;
   std::string_view text, key;
 };
+
+constexpr unsigned kTypeShift = 4;  // in the byte of the id's kind
 
 std::optional<RawOperation> read_operation(ByteReader& reader) {
   std::uint8_t kind = 0, id_kind = 0;
   std::uint16_t vectors = 0;
   if (!reader.get(kind) || !reader.get(id_kind) || !reader.get(vectors)) return {};
-  RawOperation raw{static_cast<Kind>(kind), {}, vectors, 0, {}, {}, {}};
+  RawOperation raw{static_cast<Kind>(kind), {}, vectors, {}, {}, {}, {}};
   if (raw.kind == Kind::marker) {
     if (vectors != 0 || id_kind != 0 || !reader.get_string(raw.key) || !reader.get_string(raw.text)) return {};
     return raw;
+  }
+  if (raw.kind == Kind::upsert) {
+    const unsigned type = id_kind >> kTypeShift;
+    if (type > static_cast<unsigned>(ComponentType::u8)) return {};
+    raw.shape.type = static_cast<ComponentType>(type);
+    id_kind &= (1U << kTypeShift) - 1;
   }
   std::uint64_t high = 0, low = 0;
   if (id_kind > 1 || !reader.get(high) || !reader.get(low)) return {};
@@ -39,8 +49,8 @@ std::optional<RawOperation> read_operation(ByteReader& reader) {
   if (!raw.id.is_uuid() && high != 0) return {};  // no number: nobody could ask for it
   if (raw.kind == Kind::erase) return vectors == 0 ? std::optional(raw) : std::nullopt;
   if (raw.kind != Kind::upsert || vectors == 0 || vectors > kMaxValues) return {};
-  if (!reader.get(raw.dimension) || raw.dimension > kMaxDimension) return {};
-  const std::size_t bytes = std::size_t{vectors} * raw.dimension * sizeof(float);
+  if (!reader.get(raw.shape.dimension) || raw.shape.dimension > kMaxDimension) return {};
+  const std::size_t bytes = std::size_t{vectors} * raw.shape.dimension * index::component_bytes(raw.shape.type);
   if (!reader.get_bytes(bytes, raw.vectors) || !reader.get_string(raw.text)) return {};
   return raw;
 }
@@ -77,14 +87,15 @@ bool names_an_id_twice(const std::vector<PreparedOperation>& operations) {
 
 }  // namespace
 
-Bytes encode_batch(const WriteBatch& batch) {
+Bytes encode_batch(const WriteBatch& batch, ComponentType type) {
   Bytes body;
   body.reserve(batch.byte_size() + 16);
   put(body, static_cast<std::uint32_t>(batch.size()));
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const WriteBatch::Operation operation = batch.operation(i);
     put(body, static_cast<std::uint8_t>(operation.kind));
-    put(body, static_cast<std::uint8_t>(operation.id.kind()));
+    const unsigned shape = operation.kind == Kind::upsert ? static_cast<unsigned>(type) << kTypeShift : 0;
+    put(body, static_cast<std::uint8_t>(static_cast<unsigned>(operation.id.kind()) | shape));
     put(body, static_cast<std::uint16_t>(operation.kind == Kind::upsert ? operation.values : 0));
     if (operation.kind == Kind::marker) {
       put_string(body, operation.key);
@@ -95,16 +106,18 @@ Bytes encode_batch(const WriteBatch& batch) {
     put(body, operation.id.low());
     if (operation.kind == Kind::erase) continue;
     put(body, static_cast<std::uint32_t>(operation.vector.size() / operation.values));
-    put_bytes(body, std::as_bytes(operation.vector));
+    const std::size_t begin = body.size();
+    body.resize(begin + operation.vector.size() * index::component_bytes(type));
+    (void)index::encode_components(type, operation.vector, body.data() + begin);
     put_string(body, operation.payload);
   }
   return body;
 }
 
-Result<std::vector<PreparedOperation>> decode_batch(ByteSpan body, std::uint32_t dimension) {
+Result<std::vector<PreparedOperation>> decode_batch(ByteSpan body, std::uint32_t dimension, ComponentType type) {
   std::vector<PreparedOperation> operations;
   const bool sound = read_operations(body, [&](const RawOperation& raw) {
-    if (raw.kind == Kind::upsert && raw.dimension != dimension) return false;
+    if (raw.kind == Kind::upsert && (raw.shape.dimension != dimension || raw.shape.type != type)) return false;
     PreparedOperation& operation = operations.emplace_back();
     operation.kind = raw.kind;
     operation.id = raw.id;
@@ -120,9 +133,9 @@ Result<std::vector<PreparedOperation>> decode_batch(ByteSpan body, std::uint32_t
   return operations;
 }
 
-bool visit_ids(ByteSpan body, const std::function<void(WriteBatch::Kind, PointId, std::uint32_t)>& visit) {
+bool visit_ids(ByteSpan body, const std::function<void(WriteBatch::Kind, PointId, VectorShape)>& visit) {
   return read_operations(body, [&](const RawOperation& raw) {
-    if (raw.kind != Kind::marker) visit(raw.kind, raw.id, raw.dimension);
+    if (raw.kind != Kind::marker) visit(raw.kind, raw.id, raw.shape);
     return true;
   });
 }

@@ -94,7 +94,7 @@ Status replay_frame(CollectionState& state, CommitWriter& writer, const storage:
     return std::string(frame.segment) + " at offset " + std::to_string(frame.offset) + ", lsn " +
            std::to_string(frame.lsn);
   };
-  auto operations = decode_batch(frame.body, state.config.dimension);
+  auto operations = decode_batch(frame.body, state.config.dimension, state.config.type);
   if (!operations.ok() && HF_PLANTED(replay_errors_are_swallowed)) return {};
   if (!operations.ok()) return operations.status().with_context(where());
   if (HF_PLANTED(payload_is_not_replayed)) operations->front().payload = nullptr;

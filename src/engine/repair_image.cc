@@ -186,7 +186,8 @@ class ImageSalvage {
   }
 
   [[nodiscard]] std::uint64_t stride() const {
-    if (stride_ == 0) stride_ = index::VectorTable(image_.config.dimension, image_.config.metric).stride();
+    if (stride_ == 0)
+      stride_ = index::VectorTable(image_.config.dimension, image_.config.metric, image_.config.type).stride();
     return stride_;
   }
 

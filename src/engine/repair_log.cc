@@ -13,7 +13,7 @@ namespace {
 
 Status apply_frame(CollectionState& state, CommitWriter& writer, const storage::FrameView& frame, Lsn shift) {
   if (frame.type != storage::FrameType::batch) return {};
-  auto operations = decode_batch(frame.body, state.config.dimension);
+  auto operations = decode_batch(frame.body, state.config.dimension, state.config.type);
   if (operations.ok()) {
     HF_TRY(writer.stage(*operations));
     writer.apply(frame.lsn + shift, *operations);
@@ -48,9 +48,9 @@ Result<LogView> view_log(os::FileSystem& fs, const storage::ReadLogOptions& opti
   const auto into = [&log](std::set<PointId>& ids) {
     return [&log, &ids](const storage::FrameView& frame) -> Status {
       if (frame.type != storage::FrameType::batch) return {};
-      visit_ids(frame.body, [&](WriteBatch::Kind, PointId id, std::uint32_t dimension) {
+      visit_ids(frame.body, [&](WriteBatch::Kind, PointId id, VectorShape shape) {
         ids.insert(id);
-        if (log.dimension == 0) log.dimension = dimension;
+        if (log.vectors.dimension == 0) log.vectors = shape;
       });
       return {};
     };

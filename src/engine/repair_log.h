@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/collection_state.h"
+#include "engine/record.h"
 #include "holdfast/admin.h"
 #include "storage/wal_salvage.h"
 
@@ -28,7 +29,7 @@ struct LogView {
   /// Added to every lsn when it is applied: where an image holds batches of the log already, and they are applied
   /// once more, they come behind everything that the image holds.
   Lsn shift = 0;
-  std::uint32_t dimension = 0;  ///< of the first vector in it; 0: none
+  VectorShape vectors;  ///< of the first vector in it
   [[nodiscard]] bool damaged() const noexcept { return tail.verdict == storage::LogVerdict::damage; }
   /// No batch that was ever acknowledged has a higher lsn, as far as anything tells.
   [[nodiscard]] Lsn highest() const noexcept;

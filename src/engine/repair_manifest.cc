@@ -156,7 +156,8 @@ class ManifestBuilder {
         options.collection = request_.entry.uuid;
         options.after = first_lsn_ - 1;
         HF_ASSIGN(const LogView log, view_log(fs_, options));
-        config.dimension = log.dimension;
+        config.dimension = log.vectors.dimension;
+        config.type = log.vectors.type;
       }
       if (config.dimension == 0 || !request_.metric) {
         built_.impossible =
@@ -192,7 +193,7 @@ class ManifestBuilder {
   }
 
   [[nodiscard]] bool vectors_fit(const CollectionConfig& config) const {
-    const std::size_t stride = index::VectorTable(config.dimension, config.metric).stride();
+    const std::size_t stride = index::VectorTable(config.dimension, config.metric, config.type).stride();
     return std::all_of(built_.manifest.extents.begin(), built_.manifest.extents.end(), [&](const ExtentInfo& info) {
       return info.kind != static_cast<std::uint8_t>(ExtentKind::vectors) || info.data_bytes == info.slot_count * stride;
     });

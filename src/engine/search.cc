@@ -221,9 +221,10 @@ Result<Point> read_point(const CollectionState& state, PointId id, Slot head) {
   const SlotTable& slots = state.store.slots();
   HF_ASSIGN(const std::string_view payload, slots.payload(head));
   Point point{id, {}, std::string(payload), 0};
+  std::vector<float> room;
   for (Slot slot = head; slot != kNoSlot; slot = slots.next_value(slot)) {
     HF_TRY(state.store.vectors().verify_row(slot));
-    const float* const row = state.store.vectors().row(slot);
+    const float* const row = state.store.vectors().floats(state.store.vectors().row(slot), room);
     point.vector.insert(point.vector.end(), row, row + state.config.dimension);
     ++point.values;
   }

@@ -1,5 +1,7 @@
 #include "engine/validate.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -7,6 +9,7 @@
 #include <unordered_set>
 
 #include "base/plant.h"
+#include "index/components.h"
 
 namespace holdfast::engine {
 
@@ -57,6 +60,7 @@ Status validate_config(const CollectionConfig& config) {
                    std::to_string(config.dimension));
   }
   if (config.metric > Metric::cosine) return invalid("unknown metric");
+  if (config.type > ComponentType::u8) return invalid("unknown type of components");
   if (config.m < 2 || config.m > kMaxM) {
     return invalid("m must be 2 to " + std::to_string(kMaxM) + ", got " + std::to_string(config.m));
   }
@@ -83,6 +87,52 @@ Status validate_options(const OpenOptions& options) {
   return {};
 }
 
+namespace {
+
+/// The first component that the type does not hold. REQUIRES one.
+Status outside_type(std::span<const float> vector, ComponentType type) {
+  std::array<std::byte, sizeof(float)> one;
+  const bool whole = type == ComponentType::i8 || type == ComponentType::u8;
+  std::size_t i = 0;
+  for (; i + 1 < vector.size(); ++i) {
+    const simd::Conversion became = index::encode_components(type, vector.subspan(i, 1), one.data());
+    if (became == simd::Conversion::out_of_range || (whole && became != simd::Conversion::exact)) break;
+  }
+  const char* const holds = type == ComponentType::i8    ? "whole numbers from -128 to 127"
+                            : type == ComponentType::u8  ? "whole numbers from 0 to 255"
+                            : type == ComponentType::f16 ? "numbers below 65,520"
+                                                         : "numbers below 3.39e38";
+  return invalid("component " + std::to_string(i) + " is " + std::to_string(vector[i]) + ", but vectors of type " +
+                 std::string(to_string(type)) + " hold " + holds + ": scale it, or use another type");
+}
+
+/// What validate_vector() found is right as it is; now whether the type holds it, and what it becomes there.
+Status validate_stored(std::span<const float> vector, const CollectionConfig& config) {
+  if (config.type == ComponentType::f32) return {};
+  constexpr std::size_t kAtOnce = 256;
+  std::array<std::byte, kAtOnce * 2> stored;
+  std::array<float, kAtOnce> back;
+  const bool whole = config.type == ComponentType::i8 || config.type == ComponentType::u8;
+  double squared = 0;
+  for (std::size_t begin = 0; begin < vector.size(); begin += kAtOnce) {
+    const auto part = vector.subspan(begin, std::min(kAtOnce, vector.size() - begin));
+    const simd::Conversion became = index::encode_components(config.type, part, stored.data());
+    if (became == simd::Conversion::out_of_range || (whole && became != simd::Conversion::exact)) {
+      return outside_type(vector, config.type);
+    }
+    index::decode_components(config.type, stored.data(), part.size(), back.data());
+    for (std::size_t i = 0; i < part.size(); ++i)
+      squared += static_cast<double>(back[i]) * static_cast<double>(back[i]);
+  }
+  if (config.metric == Metric::cosine && !(squared > 1e-70)) {
+    return invalid("as " + std::string(to_string(config.type)) +
+                   " the vector is zero and has no direction, so cosine is not defined for it: scale it");
+  }
+  return {};
+}
+
+}  // namespace
+
 Status validate_vector(std::span<const float> vector, const CollectionConfig& config) {
   if (vector.size() != config.dimension) {
     return invalid("the vector has " + std::to_string(vector.size()) + " components, the collection " +
@@ -105,7 +155,11 @@ Status validate_vector(std::span<const float> vector, const CollectionConfig& co
 namespace {
 
 Status validate_values(const WriteBatch::Operation& operation, const CollectionConfig& config) {
-  if (operation.values == 1) return validate_vector(operation.vector, config);
+  const auto validate_one = [&](std::span<const float> vector) {
+    Status status = validate_vector(vector, config);
+    return status.ok() ? validate_stored(vector, config) : status;
+  };
+  if (operation.values == 1) return validate_one(operation.vector);
   if (operation.values == 0 || operation.values > kMaxValues) {
     return invalid("a point has 1 to " + std::to_string(kMaxValues) + " vectors, got " +
                    std::to_string(operation.values));
@@ -118,7 +172,7 @@ Status validate_values(const WriteBatch::Operation& operation, const CollectionC
   }
   for (std::uint32_t value = 0; value < operation.values; ++value) {
     const auto vector = operation.vector.subspan(std::size_t{value} * config.dimension, config.dimension);
-    if (Status status = validate_vector(vector, config); !status.ok()) {
+    if (Status status = validate_one(vector); !status.ok()) {
       return status.with_context("vector " + std::to_string(value));
     }
   }

@@ -253,6 +253,11 @@ class CollectionVerifier {
                        [&](const std::string& name) { return status.message().find(name) != std::string_view::npos; });
   }
 
+  [[nodiscard]] bool is_finite(const index::VectorTable& vectors, Slot slot) {
+    const float* const row = vectors.floats(vectors.row(slot), room_);  // row() reads the page to verify it
+    return std::all_of(row, row + vectors.dimension(), [](float x) { return std::isfinite(x); });
+  }
+
   void check_row(const CollectionState& state, const View& view, Slot slot) {
     const PointStore& store = state.store;
     const auto broken = [&](const std::string& what) {
@@ -260,10 +265,7 @@ class CollectionVerifier {
       add(Severity::damage, folder_, 0, 0, "point " + store.slots().id(slot).to_string() + ": " + what);
     };
     const bool full = options_.level == VerifyLevel::full;
-    const float* row = full ? store.vectors().row(slot) : nullptr;  // row() reads the page to verify it
-    const bool finite =
-        !full || std::all_of(row, row + state.config.dimension, [](float x) { return std::isfinite(x); });
-    if (!finite) broken("its vector holds NaN or infinity");
+    if (full && !is_finite(store.vectors(), slot)) broken("its vector holds NaN or infinity");
     if (!store.slots().is_head(slot)) return;
     ++report_.points_checked;
     if (store.find(store.slots().id(slot), view) != slot) broken("its id does not lead to its row");
@@ -306,6 +308,7 @@ class CollectionVerifier {
   storage::LogEnd oldest_end_, newest_end_;
   std::set<std::string> damaged_extents_;  ///< those with a damaged page
   std::uint64_t broken_points_ = 0;
+  std::vector<float> room_;  ///< for a decoded row
   std::uint64_t done_ = 0, reported_ = 0;
 };
 

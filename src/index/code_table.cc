@@ -44,7 +44,7 @@ Status CodeTable::reserve(Slot end) {
   return {};
 }
 
-void CodeTable::assign(const VectorTable& vectors, Slot slot) noexcept {
+void CodeTable::assign(const VectorTable& vectors, Slot slot) {
   auto* const code = const_cast<std::uint8_t*>(row(slot));
   const Quantizer::Coded coded = quantizer_.encode(vectors, vectors.row(slot), code);
   std::memcpy(const_cast<std::uint8_t*>(norm_address(slot)), &coded.norm, sizeof coded.norm);

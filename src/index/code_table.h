@@ -48,8 +48,8 @@ class CodeTable {
 
   /// Makes room for rows below `end`. resource_exhausted if memory is short.
   Status reserve(Slot end);
-  /// Encodes the row of a slot. REQUIRES reserve() beyond it.
-  void assign(const VectorTable& vectors, Slot slot) noexcept;
+  /// Encodes the row of a slot. REQUIRES reserve() beyond it. Throws bad_alloc (Quantizer::encode).
+  void assign(const VectorTable& vectors, Slot slot);
   /// Whether the codes of all rows are the components themselves, so that exact distances may be taken from them.
   /// Becomes false before a row of which that is not so is published (T1 orders it).
   [[nodiscard]] bool exact() const noexcept { return exact_.load(std::memory_order_relaxed); }

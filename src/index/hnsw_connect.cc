@@ -140,8 +140,8 @@ class Connection {
   [[nodiscard]] bool is_edge(Slot from, Slot to) const noexcept {
     return reached_.contains(to) && parents_[to] == from;
   }
-  [[nodiscard]] float distance(Slot a, Slot b) const noexcept {
-    return Query::of_row(store_.vectors(), a).distance(store_.vectors().row(b));
+  [[nodiscard]] float distance(Slot a, Slot b) const {
+    return RowQuery(store_.vectors(), a)->distance(store_.vectors().row(b));
   }
 
   /// Walks everything that `slot` leads to; `slot` becomes a child of `parent`.
@@ -185,7 +185,8 @@ class Connection {
   void find_hosts(Slot slot) {
     hosts_.clear();
     const VectorTable& vectors = store_.vectors();
-    const Query query = Query::of_row(vectors, slot);
+    const RowQuery row(vectors, slot);
+    const Query& query = *row;
     for (const Slot link : links_of(slot)) {
       if (link != slot && reached_.contains(link)) hosts_.push_back({query.distance(vectors.row(link)), link});
     }
@@ -275,7 +276,8 @@ class Connection {
   /// A linkable node that returns, near `slot`.
   [[nodiscard]] Slot nearest_returning(Slot slot) {
     const VectorTable& vectors = store_.vectors();
-    const Query query = Query::of_row(vectors, slot);
+    const RowQuery row(vectors, slot);
+    const Query& query = *row;
     const Walk walk{store_, base_.epoch, query};
     // From the hub: a descent would end in the pocket.
     beam_search(walk, {query.distance(vectors.row(hub_)), hub_}, 0, kPocketNearest, Ties::older_first, scratch_);

@@ -200,7 +200,8 @@ void Insertion::find_linkable(const AnyWalk& walk, int level, Candidate& nearest
 }
 
 void Insertion::choose_for(std::size_t member, WalkScratch& scratch, SelectScratch& select) {
-  const Query query = Query::of_row(store_.vectors(), nodes_[member].slot);
+  const RowQuery row(store_.vectors(), nodes_[member].slot);
+  const Query& query = *row;
   if (codes_ == nullptr) return choose_along(Walk{store_, base_.epoch, query}, member, query, scratch, select);
   const std::size_t room = codes_->stride();
   const CodeQuery approximate = codes_->quantizer().prepare(query.vector(), aligned_room(room, scratch.weights), room);
@@ -425,8 +426,8 @@ bool Insertion::make_list(std::span<const ReverseLink> group, std::vector<Replac
   if (all.size() <= max_links(level)) return add_list(target, level, old, all, made);
   const VectorTable& vectors = store_.vectors();
   if (!is_new) {
-    const Query query = Query::of_row(vectors, target);
-    for (std::size_t i = 0; i < before; ++i) all[i].distance = query.distance(vectors.row(all[i].slot));
+    const RowQuery query(vectors, target);
+    for (std::size_t i = 0; i < before; ++i) all[i].distance = query->distance(vectors.row(all[i].slot));
   }
   std::sort(all.begin(), all.end());
   select_links(vectors, target, all, max_links(level), scratch);

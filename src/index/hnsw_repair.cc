@@ -88,9 +88,9 @@ class Repair {
     if (std::none_of(links.begin(), links.end(), [this](Slot link) { return doomed_.contains(link); })) return true;
     find_candidates(slot, level, links, worker);
     const VectorTable& vectors = store_.vectors();
-    const Query query = Query::of_row(vectors, slot);
+    const RowQuery query(vectors, slot);
     worker.candidates.clear();
-    score(vectors, query, worker.offered.data(), worker.offered.size(), [&worker](Slot candidate, float distance) {
+    score(vectors, *query, worker.offered.data(), worker.offered.size(), [&worker](Slot candidate, float distance) {
       worker.candidates.push_back({distance, candidate});
     });
     std::sort(worker.candidates.begin(), worker.candidates.end());

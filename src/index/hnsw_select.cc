@@ -29,12 +29,6 @@ bool refuses(const VectorTable& vectors, float between, const Candidate& candida
   return (vectors.metric() == Metric::inner_product ? between : kSlack * between) < candidate.distance;
 }
 
-/// Whether the rows of two slots hold the same vector.
-bool identical(const VectorTable& vectors, Slot a, Slot b) noexcept {
-  const float* const row = vectors.row(a);
-  return std::equal(row, row + vectors.dimension(), vectors.row(b));
-}
-
 std::uint32_t slots_apart(Slot a, Slot b) noexcept { return a < b ? b - a : a - b; }
 
 /// Keeps those of `twins` whose slots are nearest to `node`.
@@ -49,12 +43,13 @@ void keep_nearest_in_age(Slot node, std::size_t count_max, std::vector<Candidate
 
 /// Removes from alive[from..] what `link` refuses. Order is kept.
 void refuse(const VectorTable& vectors, Slot link, std::size_t from, std::vector<Candidate>& alive) {
-  const Query query = Query::of_row(vectors, link);
+  const RowQuery row(vectors, link);
+  const Query& query = *row;
   std::size_t kept = from;
   std::size_t i = from;
   for (; i + 4 <= alive.size(); i += 4) {
-    const float* const rows[4] = {vectors.row(alive[i].slot), vectors.row(alive[i + 1].slot),
-                                  vectors.row(alive[i + 2].slot), vectors.row(alive[i + 3].slot)};
+    const void* const rows[4] = {vectors.row(alive[i].slot), vectors.row(alive[i + 1].slot),
+                                 vectors.row(alive[i + 2].slot), vectors.row(alive[i + 3].slot)};
     float distances[4];
     query.distance_x4(rows, distances);
     for (std::size_t j = 0; j < 4; ++j) {
@@ -78,9 +73,9 @@ void select_links(const VectorTable& vectors, Slot node, std::span<const Candida
   scratch.others.clear();
   scratch.twins.clear();
   scratch.chosen.clear();
-  const float self = Query::of_row(vectors, node).distance(vectors.row(node));
+  const float self = RowQuery(vectors, node)->distance(vectors.row(node));
   for (const Candidate& candidate : candidates) {
-    const bool twin = candidate.distance == self && identical(vectors, candidate.slot, node);
+    const bool twin = candidate.distance == self && vectors.identical(candidate.slot, node);
     (twin ? scratch.twins : scratch.others).push_back(candidate);
   }
   keep_nearest_in_age(node, std::max<std::size_t>(count_max / 4, 2), scratch.twins);
@@ -111,11 +106,12 @@ namespace {
 
 /// Whether one of `links` makes a link to the candidate needless.
 bool refused(const VectorTable& vectors, const Candidate& candidate, const std::vector<Candidate>& links) {
-  const Query query = Query::of_row(vectors, candidate.slot);
+  const RowQuery row(vectors, candidate.slot);
+  const Query& query = *row;
   std::size_t i = 0;
   for (; i + 4 <= links.size(); i += 4) {
-    const float* const rows[4] = {vectors.row(links[i].slot), vectors.row(links[i + 1].slot),
-                                  vectors.row(links[i + 2].slot), vectors.row(links[i + 3].slot)};
+    const void* const rows[4] = {vectors.row(links[i].slot), vectors.row(links[i + 1].slot),
+                                 vectors.row(links[i + 2].slot), vectors.row(links[i + 3].slot)};
     float distances[4];
     query.distance_x4(rows, distances);
     for (const float distance : distances) {
@@ -138,14 +134,14 @@ void fill_links(const VectorTable& vectors, Slot node, std::span<const Slot> kep
   chosen.clear();
   for (const Slot link : kept) chosen.push_back({0, link});
   const std::size_t count_max = kept.size() + places;
-  const float self = Query::of_row(vectors, node).distance(vectors.row(node));
+  const float self = RowQuery(vectors, node)->distance(vectors.row(node));
   for (const Candidate& candidate : candidates) {
-    const bool twin = candidate.distance == self && identical(vectors, candidate.slot, node);
+    const bool twin = candidate.distance == self && vectors.identical(candidate.slot, node);
     (twin ? scratch.twins : scratch.others).push_back(candidate);
   }
   if (!scratch.twins.empty()) {  // as in select_links: a share of them, the nearest in age
     std::size_t share = std::max<std::size_t>(count_max / 4, 2);
-    for (const Slot link : kept) share -= share > 0 && identical(vectors, link, node) ? 1 : 0;
+    for (const Slot link : kept) share -= share > 0 && vectors.identical(link, node) ? 1 : 0;
     keep_nearest_in_age(node, share, scratch.twins);
     for (const Candidate& twin : scratch.twins) {
       if (chosen.size() < count_max) chosen.push_back(twin);

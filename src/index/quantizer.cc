@@ -25,8 +25,10 @@ void for_lanes(std::size_t dimension, One one) {
   for (std::size_t lane = 0; i < dimension; ++i, ++lane) one(i, lane);
 }
 
-float scale_of_row(const VectorTable& vectors, const float* row) noexcept {
-  return vectors.metric() == Metric::cosine ? row[vectors.dimension()] : 1.0F;
+/// The components of a row, decoded if they have to be; good until the thread's next call.
+const float* components_of(const VectorTable& vectors, const void* row) {
+  thread_local std::vector<float> room;
+  return vectors.floats(row, room);
 }
 
 /// To the nearest whole number, to the even one of two; |x| < 2^22. A call of the mathematics library would be one for
@@ -57,8 +59,8 @@ Quantizer Quantizer::train(const VectorTable& vectors, std::span<const Slot> sam
   std::vector<double> sum(dimension, 0.0);
   bool whole = vectors.metric() != Metric::cosine;
   for (const Slot slot : sample) {
-    const float* const row = vectors.address(slot);
-    const float scale = scale_of_row(vectors, row);
+    const float* const row = components_of(vectors, vectors.address(slot));
+    const float scale = vectors.inverse_norm_of(vectors.address(slot));
     for (std::size_t i = 0; i < dimension; ++i) {
       const float x = row[i] * scale;
       low[i] = std::min(low[i], x);
@@ -87,8 +89,8 @@ Quantizer Quantizer::train(const VectorTable& vectors, std::span<const Slot> sam
   }
   made.bytes_ = made.whole_ && std::all_of(made.low_.begin(), made.low_.end(), [](float begin) { return begin == 0; });
   for (const Slot slot : sample) {
-    const float* const row = vectors.address(slot);
-    const float scale = scale_of_row(vectors, row);
+    const float* const row = components_of(vectors, vectors.address(slot));
+    const float scale = vectors.inverse_norm_of(vectors.address(slot));
     double norm = 0;
     for (std::size_t i = 0; i < dimension; ++i) {
       const double x = static_cast<double>(row[i] * scale - made.center_[i]);
@@ -99,9 +101,10 @@ Quantizer Quantizer::train(const VectorTable& vectors, std::span<const Slot> sam
   return made;
 }
 
-Quantizer::Coded Quantizer::encode(const VectorTable& vectors, const float* row, std::uint8_t* code) const noexcept {
+Quantizer::Coded Quantizer::encode(const VectorTable& vectors, const void* from, std::uint8_t* code) const {
   const std::size_t dimension = step_.size();
-  const float scale = scale_of_row(vectors, row);
+  const float* const row = components_of(vectors, from);
+  const float scale = vectors.inverse_norm_of(from);
   float norms[kLanes] = {};
   float beyond = 0;
   float rounding = 0;

@@ -57,8 +57,8 @@ class Quantizer {
     bool cut = false;       ///< a component was cut by more than the margin that training leaves
     bool lossless = false;  ///< x~ = x
   };
-  /// Writes `dimension` codes.
-  Coded encode(const VectorTable& vectors, const float* row, std::uint8_t* code) const noexcept;
+  /// Writes `dimension` codes. Throws bad_alloc if the rows are not float32 and the thread has encoded none before.
+  Coded encode(const VectorTable& vectors, const void* row, std::uint8_t* code) const;
 
   /// REQUIRES room for `room` weights, a multiple of 64, at least the dimension.
   [[nodiscard]] CodeQuery prepare(const float* query, std::int8_t* weights, std::size_t room) const noexcept;

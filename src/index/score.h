@@ -7,17 +7,18 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "index/aligned_room.h"
 #include "index/code_table.h"
 #include "index/vector_table.h"
 #include "simd/code_kernels.h"
 
 namespace holdfast::index {
 
-inline void prefetch_row(const float* row, std::size_t stride) noexcept {
+inline void prefetch_row(const void* row, std::size_t stride) noexcept {
   constexpr std::size_t kLine = 64;
   constexpr std::size_t kLinesAhead = 16;  // of a row; the rest is left to the processor's own prefetcher
   constexpr int kIntoSecondLevel = 2;      // cache for rows: a few of them would fill the first
-  const auto* const line = reinterpret_cast<const char*>(row);
+  const auto* const line = static_cast<const char*>(row);
   const std::size_t bytes = std::min(stride, kLinesAhead * kLine);
   for (std::size_t at = 0; at < bytes; at += kLine) __builtin_prefetch(line + at, 0, kIntoSecondLevel);
 }
@@ -34,8 +35,8 @@ void score(const VectorTable& vectors, const Query& query, const Slot* slots, st
   for (std::size_t i = 0; i < ahead; ++i) prefetch_row(vectors.address(slots[i]), stride);
   std::size_t i = 0;
   for (; i + 4 <= count; i += 4) {
-    const float* const rows[4] = {vectors.address(slots[i]), vectors.address(slots[i + 1]),
-                                  vectors.address(slots[i + 2]), vectors.address(slots[i + 3])};
+    const void* const rows[4] = {vectors.address(slots[i]), vectors.address(slots[i + 1]),
+                                 vectors.address(slots[i + 2]), vectors.address(slots[i + 3])};
     for (std::size_t next = i + 4; next < std::min(i + 8, count); ++next)
       prefetch_row(vectors.address(slots[next]), stride);
     float distances[4];
@@ -45,8 +46,8 @@ void score(const VectorTable& vectors, const Query& query, const Slot* slots, st
   if (count - i == 1) {
     use(slots[i], query.distance(vectors.address(slots[i])));
   } else if (i < count) {  // two or three: four with the last one repeated are faster than one by one
-    const float* const last = vectors.address(slots[count - 1]);
-    const float* const rows[4] = {vectors.address(slots[i]), vectors.address(slots[i + 1]), last, last};
+    const void* const last = vectors.address(slots[count - 1]);
+    const void* const rows[4] = {vectors.address(slots[i]), vectors.address(slots[i + 1]), last, last};
     float distances[4];
     query.distance_x4(rows, distances);
     for (std::size_t j = 0; i + j < count; ++j) use(slots[i + j], distances[j]);
@@ -80,15 +81,6 @@ inline void score_codes(const CodeTable& codes, const CodeQuery& query, const Sl
       distances[begin + i] = query.distance(norm, dots[i]);
     }
   }
-}
-
-/// `count` elements that start on a cache line. They live as long as `buffer` is not touched.
-template <class T>
-T* aligned_room(std::size_t count, std::vector<T>& buffer) {
-  constexpr std::size_t kLine = 64 / sizeof(T);
-  if (buffer.size() < count + kLine) buffer.resize(count + kLine);
-  const auto address = reinterpret_cast<std::uintptr_t>(buffer.data()) / sizeof(T);
-  return buffer.data() + (kLine - address % kLine) % kLine;
 }
 
 /// Kernels read the query over and over: gives them one that starts on a cache line.

@@ -6,6 +6,7 @@
 #include <new>
 #include <string>
 
+#include "index/aligned_room.h"
 #include "index/read_check.h"
 
 namespace holdfast::index {
@@ -13,28 +14,52 @@ namespace {
 
 constexpr std::size_t kRowAlignment = 64;
 
-std::size_t row_bytes(std::uint32_t dimension, Metric metric) noexcept {
-  const std::size_t floats = std::size_t{dimension} + (metric == Metric::cosine ? 1 : 0);
-  return (floats * sizeof(float) + kRowAlignment - 1) / kRowAlignment * kRowAlignment;
+std::size_t round_up(std::size_t bytes, std::size_t to) noexcept { return (bytes + to - 1) / to * to; }
+
+std::size_t row_bytes(std::uint32_t dimension, Metric metric, ComponentType type) noexcept {
+  const std::size_t norm = metric == Metric::cosine ? sizeof(float) : 0;
+  return round_up(round_up(dimension * component_bytes(type), sizeof(float)) + norm, kRowAlignment);
 }
 
-/// 1/|x| in double precision, rounded once. A zero vector (refused at the API) gives 0.
-float inverse_norm(const float* vector, std::uint32_t dimension) noexcept {
-  double sum = 0;
-  for (std::uint32_t i = 0; i < dimension; ++i) sum += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
+double sum_of_squares(const float* vector, std::size_t dimension, double sum = 0) noexcept {
+  for (std::size_t i = 0; i < dimension; ++i) sum += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
+  return sum;
+}
+
+/// 1/sqrt(sum), rounded once. A zero vector (refused at the API) gives 0.
+float inverse_root(double sum) noexcept {
   if (!(sum > 0)) return 0;
   const double inverse = 1.0 / std::sqrt(sum);
   return static_cast<float>(std::min(inverse, static_cast<double>(std::numeric_limits<float>::max())));
+}
+
+/// 1/|x| in double precision.
+float inverse_norm(const float* vector, std::uint32_t dimension) noexcept {
+  return inverse_root(sum_of_squares(vector, dimension));
+}
+
+/// The same of components of any type, the same bits as for the decoded vector.
+float inverse_norm_of_components(ComponentType type, const std::byte* row, std::size_t dimension) noexcept {
+  constexpr std::size_t kAtOnce = 256;
+  float part[kAtOnce];
+  double sum = 0;
+  for (std::size_t begin = 0; begin < dimension; begin += kAtOnce) {
+    const std::size_t count = std::min(kAtOnce, dimension - begin);
+    decode_components(type, row + begin * component_bytes(type), count, part);
+    sum = sum_of_squares(part, count, sum);
+  }
+  return inverse_root(sum);
 }
 
 Status out_of_memory() { return {StatusCode::resource_exhausted, "no memory for vectors: free some or use less"}; }
 
 }  // namespace
 
-VectorTable::VectorTable(std::uint32_t dimension, Metric metric)
+VectorTable::VectorTable(std::uint32_t dimension, Metric metric, ComponentType type)
     : dimension_(dimension),
       metric_(metric),
-      stride_(row_bytes(dimension, metric)),
+      type_(type),
+      stride_(row_bytes(dimension, metric, type)),
       directory_memory_(Pages::map(kMaxChunks * sizeof(const std::byte*), Pages::Size::normal)) {
   directory_ = reinterpret_cast<const std::byte**>(directory_memory_.data());
 }
@@ -68,10 +93,31 @@ Status VectorTable::reserve(Slot end) {
   return {};
 }
 
+void VectorTable::assign_components(Slot slot, const std::byte* components) noexcept {
+  auto* const at = static_cast<std::byte*>(const_cast<void*>(address(slot)));  // our memory, or a private mapping (V3)
+  std::memcpy(at, components, vector_bytes());
+  finish_row(slot, at);
+}
+
 void VectorTable::assign(Slot slot, std::span<const float> vector) noexcept {
-  auto* const at = const_cast<float*>(address(slot));  // our own memory, or a private mapping (V3)
-  std::copy_n(vector.data(), dimension_, at);
-  if (metric_ == Metric::cosine) at[dimension_] = inverse_norm(at, dimension_);
+  auto* const at = static_cast<std::byte*>(const_cast<void*>(address(slot)));
+  (void)encode_components(type_, vector.first(dimension_), at);
+  finish_row(slot, at);
+}
+
+bool VectorTable::identical(Slot a, Slot b) const noexcept {
+  const void* const first = row(a);
+  const void* const second = row(b);
+  if (type_ != ComponentType::f32) return std::memcmp(first, second, vector_bytes()) == 0;
+  const auto* const floats = static_cast<const float*>(first);
+  return std::equal(floats, floats + dimension_, static_cast<const float*>(second));  // -0 is 0
+}
+
+void VectorTable::finish_row(Slot slot, std::byte* row) noexcept {
+  if (metric_ == Metric::cosine) {
+    const float norm = inverse_norm_of_components(type_, row, dimension_);
+    std::memcpy(row + norm_offset(), &norm, sizeof norm);
+  }
   if (slot < used_end_) return;  // used before
   used_end_ = slot + 1;
   private_rows_.fetch_add(1, std::memory_order_relaxed);
@@ -148,9 +194,10 @@ Status VectorTable::attach(std::uint32_t chunk, std::uint32_t rows, MappedRows m
 }
 
 Query::Query(const VectorTable& table, const float* vector, float inverse) noexcept
-    : one_(table.metric() == Metric::l2 ? simd::kernels().l2 : simd::kernels().dot),
-      four_(table.metric() == Metric::l2 ? simd::kernels().l2_x4 : simd::kernels().dot_x4),
+    : one_(table.metric() == Metric::l2 ? row_kernels(table.type()).l2 : row_kernels(table.type()).dot),
+      four_(table.metric() == Metric::l2 ? row_kernels(table.type()).l2_x4 : row_kernels(table.type()).dot_x4),
       vector_(vector),
+      norm_offset_(table.norm_offset()),
       dimension_(table.dimension()),
       metric_(table.metric()),
       inverse_norm_(inverse) {}
@@ -158,9 +205,37 @@ Query::Query(const VectorTable& table, const float* vector, float inverse) noexc
 Query::Query(const VectorTable& table, const float* vector) noexcept
     : Query(table, vector, table.metric() == Metric::cosine ? inverse_norm(vector, table.dimension()) : 1.0F) {}
 
-Query Query::of_row(const VectorTable& table, Slot slot) noexcept {
-  const float* const row = table.row(slot);
-  return Query(table, row, table.metric() == Metric::cosine ? row[table.dimension()] : 1.0F);
+namespace {
+
+/// Decoded rows that the thread works with just now: a few, each within the life of the one before.
+struct DecodedRows {
+  std::vector<std::vector<float>> rooms;
+  std::size_t used = 0;
+};
+DecodedRows& decoded_rows() {
+  thread_local DecodedRows rows;
+  return rows;
+}
+
+}  // namespace
+
+const float* RowQuery::decoded(const VectorTable& table, const void* row) {
+  if (table.type() == ComponentType::f32) return static_cast<const float*>(row);
+  DecodedRows& rows = decoded_rows();
+  if (rows.used == rows.rooms.size()) rows.rooms.emplace_back();
+  float* const room = aligned_room(table.dimension(), rows.rooms[rows.used]);
+  decode_components(table.type(), row, table.dimension(), room);
+  ++rows.used;
+  return room;
+}
+
+RowQuery::RowQuery(const VectorTable& table, const void* row)
+    : decoded_(table.type() != ComponentType::f32), query_(table, decoded(table, row), table.inverse_norm_of(row)) {}
+
+RowQuery::RowQuery(const VectorTable& table, Slot slot) : RowQuery(table, table.row(slot)) {}
+
+RowQuery::~RowQuery() {
+  if (decoded_) --decoded_rows().used;
 }
 
 }  // namespace holdfast::index

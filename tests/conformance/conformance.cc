@@ -13,7 +13,8 @@ using ::testing::AssertionResult;
 using ::testing::AssertionSuccess;
 
 std::string name_of(const Setting& setting) {
-  const std::string metric(to_string(setting.metric));
+  std::string metric(to_string(setting.metric));
+  if (setting.type != ComponentType::f32) metric = std::string(to_string(setting.type)) + "_" + metric;
   switch (setting.tier) {
     case Tier::growing: return metric + "_growing";
     case Tier::indexed: return metric + "_indexed";
@@ -45,6 +46,17 @@ const std::vector<Setting>& every_metric() {
   return settings;
 }
 
+const std::vector<Setting>& every_type() {
+  static const std::vector<Setting> settings = [] {
+    std::vector<Setting> all;
+    for (const ComponentType type : {ComponentType::f16, ComponentType::bf16, ComponentType::i8, ComponentType::u8}) {
+      for (const Setting& setting : every_setting()) all.push_back({setting.metric, setting.tier, type});
+    }
+    return all;
+  }();
+  return settings;
+}
+
 Vector whole_numbers(std::uint64_t seed, std::uint32_t dimension) {
   SeededRandom random(mix64(seed) + 17);
   Vector vector(dimension);
@@ -70,6 +82,13 @@ Store::Store() {
 }
 
 Store::~Store() = default;
+
+Vector Store::vector_of(std::uint64_t seed) const {
+  Vector vector = whole_numbers(seed, config_.dimension);
+  if (config_.type != ComponentType::u8) return vector;
+  for (float& x : vector) x += 20;
+  return vector;
+}
 
 void Store::create(Metric metric, std::uint32_t dimension) {
   config_.metric = metric;

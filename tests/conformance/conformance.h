@@ -45,6 +45,7 @@ enum class Tier : std::uint8_t {
 struct Setting {
   Metric metric = Metric::l2;
   Tier tier = Tier::growing;
+  ComponentType type = ComponentType::f32;
 };
 [[nodiscard]] std::string name_of(const Setting& setting);
 [[nodiscard]] const std::vector<Setting>& every_setting();
@@ -52,6 +53,9 @@ struct Setting {
 [[nodiscard]] const std::vector<Setting>& every_tier();
 /// All three metrics in the graph.
 [[nodiscard]] const std::vector<Setting>& every_metric();
+
+/// Every type of components but float32, in each metric and on each tier.
+[[nodiscard]] const std::vector<Setting>& every_type();
 
 using Vector = std::vector<float>;
 
@@ -106,7 +110,8 @@ class Store : public ::testing::Test {
   void erase(PointId id);
   /// Ids first..first+count-1, whose vectors are those of their ids as seeds.
   void fill(std::uint64_t first, std::uint64_t count);
-  [[nodiscard]] Vector vector_of(std::uint64_t seed) const { return whole_numbers(seed, config_.dimension); }
+  /// Whole numbers in [-20, 20], which every type holds exactly; for u8 in [0, 40].
+  [[nodiscard]] Vector vector_of(std::uint64_t seed) const;
 
   // --- the truth ---
   [[nodiscard]] const std::map<PointId, Written>& truth() const { return truth_; }
@@ -133,7 +138,10 @@ class Store : public ::testing::Test {
 class OnSetting : public Store, public ::testing::WithParamInterface<Setting> {
  protected:
   /// The collection in the metric of the setting.
-  void create_here(std::uint32_t dimension = 12) { create(GetParam().metric, dimension); }
+  void create_here(std::uint32_t dimension = 12) {
+    config_.type = GetParam().type;
+    create(GetParam().metric, dimension);
+  }
   void bring() { bring_to(GetParam().tier); }
   [[nodiscard]] bool indexed() const { return GetParam().tier != Tier::growing; }
 };

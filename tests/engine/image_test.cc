@@ -31,6 +31,25 @@ TEST(ImageState, round_trip) {
   EXPECT_EQ(state->view.lsn, 3u);
 }
 
+TEST(ImageState, names_the_type_of_the_components) {
+  for (const ComponentType type :
+       {ComponentType::f32, ComponentType::f16, ComponentType::bf16, ComponentType::i8, ComponentType::u8}) {
+    for (const Metric metric : {Metric::l2, Metric::inner_product, Metric::cosine}) {
+      ImageState state = sample();
+      state.config.type = type;
+      state.config.metric = metric;
+      const auto back = decode_image_state(encode_image_state(state), 3);
+      ASSERT_TRUE(back.ok()) << back.status().to_string();
+      EXPECT_EQ(state.config, back->config);
+      EXPECT_EQ(state.config, decode_extent_note(encode_extent_note(state.config)));
+    }
+  }
+  ImageState unknown = sample();
+  unknown.config.type = static_cast<ComponentType>(5);
+  EXPECT_EQ(StatusCode::data_damaged, outcome(unknown));
+  EXPECT_FALSE(decode_extent_note(encode_extent_note(unknown.config)).has_value());
+}
+
 TEST(ImageState, every_truncation_is_refused) {
   const Bytes bytes = encode_image_state(sample());
   for (std::size_t size = 0; size < bytes.size(); ++size) {

@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "index/components.h"
+
 namespace holdfast::engine {
 namespace {
 
@@ -89,6 +91,42 @@ TEST(Record, descriptions_are_short) {
   for (std::uint64_t id = 0; id < 100; ++id) many.erase(id);
   EXPECT_EQ(describe_batch(encode_batch(many)), "0 upserts, 100 erases: -0, -1, -2, -3, -4, -5, -6, -7, -8, -9, ...");
   EXPECT_EQ(describe_batch({}), "does not decode");
+}
+
+TEST(Record, vectors_of_every_type_come_back) {
+  for (const ComponentType type :
+       {ComponentType::f32, ComponentType::f16, ComponentType::bf16, ComponentType::i8, ComponentType::u8}) {
+    SCOPED_TRACE(std::string(to_string(type)));
+    WriteBatch batch;
+    batch.upsert_values(PointId::uuid({1, 2, 3}), std::vector<float>{1, 2, 3, 4, 5, 100}, 2, "{}");
+    batch.erase(9);
+    const Bytes body = encode_batch(batch, type);
+    const auto decoded = decode_batch(body, 3, type);
+    ASSERT_TRUE(decoded.ok());
+    ASSERT_EQ(2U, decoded->size());
+    EXPECT_TRUE(decoded->front().id.is_uuid());
+    ASSERT_EQ(6 * index::component_bytes(type), decoded->front().vectors.size());
+    std::vector<float> back(6);
+    index::decode_components(type, decoded->front().vectors.data(), 6, back.data());
+    EXPECT_EQ((std::vector<float>{1, 2, 3, 4, 5, 100}), back);
+    for (const ComponentType other : {ComponentType::f32, ComponentType::bf16, ComponentType::u8}) {
+      EXPECT_EQ(other == type, decode_batch(body, 3, other).ok()) << to_string(other);
+    }
+    std::size_t seen = 0;
+    EXPECT_TRUE(visit_ids(body, [&](WriteBatch::Kind kind, PointId, VectorShape shape) {
+      ++seen;
+      if (kind == WriteBatch::Kind::upsert) EXPECT_TRUE(shape.dimension == 3 && shape.type == type);
+    }));
+    EXPECT_EQ(2U, seen);
+  }
+}
+
+TEST(Record, an_unknown_type_is_refused) {
+  WriteBatch batch;
+  batch.upsert(7, std::vector<float>{1, 2, 3});
+  Bytes body = encode_batch(batch);
+  body[5] = std::byte{0x50};  // behind the count and the kind
+  EXPECT_EQ(decode_batch(body, 3).status().code(), StatusCode::data_damaged);
 }
 
 }  // namespace

@@ -173,7 +173,7 @@ TEST_F(Regression, a_damaged_row_gave_distances_that_cannot_be_sorted) {
     }
     const std::vector<float> vector = vector_of(1, kDimension);
     const index::Query query(table, vector.data());
-    const float* const rows[4] = {table.row(0), table.row(1), table.row(2), table.row(3)};
+    const void* const rows[4] = {table.row(0), table.row(1), table.row(2), table.row(3)};
     float distances[4];
     query.distance_x4(rows, distances);
     for (const float distance : distances) EXPECT_FALSE(std::isnan(distance)) << to_string(metric);

@@ -195,7 +195,7 @@ class RowLife : public ::testing::TestWithParam<std::uint64_t> {
       ASSERT_FALSE(node && growing.contains(slot)) << slot;
       if (node) {
         ASSERT_NE(slots.born(slot), 0U) << slot;
-        const float* const row = store.vectors().row(slot);
+        const auto* const row = static_cast<const float*>(store.vectors().row(slot));
         const std::vector<float> vector(row, row + kDimension);
         const auto known = nodes_.find({slot, slots.born(slot)});
         if (known != nodes_.end()) {

@@ -82,7 +82,7 @@ TEST_F(OneCollection, a_row_that_dies_while_it_becomes_a_node_keeps_its_vector_i
   const auto state = open();
   EXPECT_EQ(state->report.frames_replayed, 0U);
   EXPECT_EQ(engine::Pin(state->store.pins())->dead_in_graph, 1U);
-  const float* const row = state->store.vectors().row(1);
+  const auto* const row = static_cast<const float*>(state->store.vectors().row(1));
   EXPECT_EQ(std::vector<float>(row, row + 8), vector) << "walks through the dead node go astray";
 }
 

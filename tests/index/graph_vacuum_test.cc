@@ -36,9 +36,9 @@ TEST(GraphVacuum, WholeNeighborhoodsMayBeDoomed) {
   MortalWorld world(12, Metric::l2, kParams);
   fill(world, 52);
   // Everything nearer to one point than the median: chains of doomed nodes, and a hole that must be bridged.
-  const Query center = Query::of_row(*world.table, 7);
+  const RowQuery center(*world.table, 7);
   std::vector<float> distances;
-  for (Slot slot = 0; slot < world.end; ++slot) distances.push_back(center.distance(world.table->row(slot)));
+  for (Slot slot = 0; slot < world.end; ++slot) distances.push_back(center->distance(world.table->row(slot)));
   auto sorted = distances;
   std::sort(sorted.begin(), sorted.end());
   world.kill_if([&](Slot slot) { return distances[slot] <= sorted[sorted.size() / 2]; });

@@ -10,6 +10,8 @@
 namespace holdfast::index {
 namespace {
 
+const float* floats_of(const VectorTable& table, Slot slot) { return static_cast<const float*>(table.row(slot)); }
+
 TEST(Pages, AreZeroedAndAlignedAndMoveTheirMemory) {
   Pages pages = Pages::map((std::size_t{2} << 20) + 5, Pages::Size::huge);
   ASSERT_FALSE(pages.empty());
@@ -28,16 +30,16 @@ TEST(VectorTable, KeepsRowsAsWrittenAndNeverMovesThem) {
   EXPECT_EQ(table.stride(), 64U);
   ASSERT_TRUE(table.reserve(1).ok());
   table.assign(0, std::vector<float>{1, 2, 3, 4, 5});
-  const float* const first = table.row(0);
+  const void* const first = table.row(0);
   ASSERT_TRUE(table.reserve(3 * kChunkSlots + 1).ok());
   table.assign(kChunkSlots - 1, std::vector<float>{1, 1, 1, 1, 1});
   table.assign(kChunkSlots, std::vector<float>{2, 2, 2, 2, 2});
   table.assign(3 * kChunkSlots, std::vector<float>{3, 3, 3, 3, 3});
   EXPECT_EQ(table.row(0), first);
-  EXPECT_EQ(first[4], 5.0F);
-  EXPECT_EQ(table.row(kChunkSlots - 1)[0], 1.0F);
-  EXPECT_EQ(table.row(kChunkSlots)[0], 2.0F);
-  EXPECT_EQ(table.row(3 * kChunkSlots)[4], 3.0F);
+  EXPECT_EQ(floats_of(table, 0)[4], 5.0F);
+  EXPECT_EQ(floats_of(table, kChunkSlots - 1)[0], 1.0F);
+  EXPECT_EQ(floats_of(table, kChunkSlots)[0], 2.0F);
+  EXPECT_EQ(floats_of(table, 3 * kChunkSlots)[4], 3.0F);
   EXPECT_EQ(table.private_bytes(), 4 * 64U);
 }
 
@@ -62,12 +64,12 @@ TEST(VectorTable, AttachUsesFullChunksWhereTheyAreAndCopiesPartialOnes) {
   ASSERT_TRUE(table.prepare_row(kChunkSlots + 9).ok());
   EXPECT_EQ(checked, 3 * 64U) << "copied rows have no page to check";
   EXPECT_EQ(table.row(7), mapped->data() + 7 * 16);
-  EXPECT_EQ(table.row(kChunkSlots + 9)[15], 1.5F);
+  EXPECT_EQ(floats_of(table, kChunkSlots + 9)[15], 1.5F);
   EXPECT_EQ(table.mapped_bytes(), std::uint64_t{kChunkSlots} * 64);
   EXPECT_EQ(table.private_bytes(), 640U);
   ASSERT_TRUE(table.reserve(kChunkSlots + 11).ok());
   table.assign(kChunkSlots + 10, std::vector<float>(16, 2.0F));
-  EXPECT_EQ(table.row(kChunkSlots + 10)[0], 2.0F);
+  EXPECT_EQ(floats_of(table, kChunkSlots + 10)[0], 2.0F);
   const std::weak_ptr<std::vector<float>> alive = mapped;
   table.assign(5, std::vector<float>(16, 4.0F));
   EXPECT_EQ((*mapped)[5 * 16], 4.0F) << "a row that is used again is written in place";
@@ -94,9 +96,9 @@ TEST(Query, CosineDistanceStaysBetweenZeroAndTwo) {
     for (float& x : vector) x *= -3.0F;
     table.assign(slot + 1, vector);
     for (const Slot from : {slot, slot + 1}) {
-      const Query query = Query::of_row(table, from);
+      const RowQuery query(table, from);
       for (const Slot to : {slot, slot + 1}) {
-        const float distance = query.distance(table.row(to));
+        const float distance = query->distance(table.row(to));
         EXPECT_GE(distance, 0.0F);
         EXPECT_LE(distance, 2.0F);
         EXPECT_NEAR(distance, from == to ? 0.0F : 2.0F, 1e-5);
@@ -120,13 +122,71 @@ TEST(Query, MeasuresWhatTheMetricSays) {
                                                               : 1 - dot / std::sqrt(14.0 * 17.25);
     EXPECT_NEAR(distance, expected, 1e-6);
     // The same in both directions, for a row as for a copy, alone or among four.
-    EXPECT_EQ(distance, Query::of_row(table, 0).distance(table.row(1)));
-    EXPECT_EQ(distance, Query::of_row(table, 1).distance(table.row(0)));
-    const float* const rows[4] = {table.row(0), table.row(1), table.row(0), table.row(1)};
+    EXPECT_EQ(distance, RowQuery(table, 0)->distance(table.row(1)));
+    EXPECT_EQ(distance, RowQuery(table, 1)->distance(table.row(0)));
+    const void* const rows[4] = {table.row(0), table.row(1), table.row(0), table.row(1)};
     float four[4];
     Query(table, a.data()).distance_x4(rows, four);
     EXPECT_EQ(four[1], distance);
     EXPECT_EQ(four[3], distance);
+  }
+}
+
+/// Whole numbers that every type holds.
+std::vector<float> small_numbers(std::uint64_t seed, std::uint32_t dimension) {
+  SeededRandom random(seed);
+  std::vector<float> vector(dimension);
+  for (float& x : vector) x = static_cast<float>(random.below(100));
+  return vector;
+}
+
+TEST(VectorTable, RowsOfEveryTypeMeasureAsFloatsDo) {
+  for (const Metric metric : {Metric::l2, Metric::inner_product, Metric::cosine}) {
+    for (const ComponentType type :
+         {ComponentType::f32, ComponentType::f16, ComponentType::bf16, ComponentType::i8, ComponentType::u8}) {
+      for (const std::uint32_t dimension : {1U, 3U, 31U, 64U, 257U, 600U}) {
+        SCOPED_TRACE(std::string(to_string(type)) + ", " + std::string(to_string(metric)) + ", dimension " +
+                     std::to_string(dimension));
+        VectorTable floats(dimension, metric);
+        VectorTable typed(dimension, metric, type);
+        EXPECT_EQ(typed.vector_bytes(), dimension * component_bytes(type));
+        EXPECT_EQ(typed.stride() % 64, 0U);
+        EXPECT_GE(typed.stride(), typed.norm_offset() + (metric == Metric::cosine ? 4 : 0));
+        ASSERT_TRUE(floats.reserve(4).ok());
+        ASSERT_TRUE(typed.reserve(4).ok());
+        for (Slot slot = 0; slot < 4; ++slot) {
+          std::vector<float> vector = small_numbers(slot + 1, dimension);
+          vector[0] += 1;  // not zero
+          floats.assign(slot, vector);
+          if (slot % 2 == 0) {
+            typed.assign(slot, vector);
+          } else {
+            std::vector<std::byte> components(typed.vector_bytes());
+            EXPECT_EQ(simd::Conversion::exact, encode_components(type, vector, components.data()));
+            typed.assign_components(slot, components.data());
+          }
+          std::vector<float> room;
+          const float* const back = typed.floats(typed.row(slot), room);
+          EXPECT_TRUE(std::equal(vector.begin(), vector.end(), back));
+          EXPECT_EQ(floats.inverse_norm_of(floats.row(slot)), typed.inverse_norm_of(typed.row(slot)));
+        }
+        EXPECT_TRUE(typed.identical(2, 2));
+        if (dimension > 3) EXPECT_FALSE(typed.identical(2, 3));
+        for (Slot from = 0; from < 4; ++from) {
+          const RowQuery query(typed, from);
+          const RowQuery within(typed, (from + 1) % 4);  // does not disturb the one before
+          const void* const rows[4] = {typed.row(0), typed.row(1), typed.row(2), typed.row(3)};
+          float four[4];
+          query->distance_x4(rows, four);
+          for (Slot to = 0; to < 4; ++to) {
+            const float expected = RowQuery(floats, from)->distance(floats.row(to));
+            EXPECT_EQ(expected, query->distance(typed.row(to)));
+            EXPECT_EQ(expected, four[to]);
+            EXPECT_EQ(expected, Query(typed, static_cast<const float*>(floats.row(from))).distance(typed.row(to)));
+          }
+        }
+      }
+    }
   }
 }
 

@@ -10,6 +10,9 @@ namespace {
 constexpr std::uint64_t kNumbers = 20;
 constexpr std::uint64_t kUuids = 4;
 constexpr std::array<Metric, 3> kMetrics{Metric::l2, Metric::cosine, Metric::inner_product};
+/// All of which hold the workload's vectors exactly (random_vector()). Half of the collections are of float32.
+constexpr std::array<ComponentType, 6> kTypes{ComponentType::f32, ComponentType::i8,  ComponentType::f32,
+                                              ComponentType::f16, ComponentType::f32, ComponentType::bf16};
 
 std::string random_payload(SeededRandom& random, bool large) {
   if (random.below(4) == 0) return "";
@@ -26,6 +29,7 @@ class Generator {
       CollectionConfig config;
       config.dimension = 4 + static_cast<std::uint32_t>(random_.below(5));
       config.metric = kMetrics[(seed + i) % kMetrics.size()];
+      config.type = kTypes[(seed / kMetrics.size() + i) % kTypes.size()];
       config.m = 6;
       config.ef_construction = 32;
       configs_.push_back(config);
