@@ -28,6 +28,7 @@ struct Arguments {
   bool row_ids = false;
   bool create = false;
   std::optional<std::string> metric;
+  std::optional<std::string> type;
   CollectionConfig config;
   std::string durability = "sync";
   std::uint32_t threads = 0;
@@ -53,6 +54,9 @@ Status check(Arguments& arguments) {
   CLI_ASSIGN(arguments.settings.durability, parse_durability(arguments.durability));
   if (arguments.metric) {
     CLI_ASSIGN(arguments.config.metric, parse_metric(*arguments.metric));
+  }
+  if (arguments.type) {
+    CLI_ASSIGN(arguments.config.type, parse_component_type(*arguments.type));
   }
   if (arguments.row_ids) arguments.source.id_field.clear();
   arguments.settings.keeps_note = !arguments.no_note;
@@ -94,6 +98,11 @@ Result<Collection> collection_for(Database& database, Arguments& arguments, cons
     return Status(StatusCode::invalid_argument,
                   "'" + found->name() + "' compares by " + std::string(to_string(config.metric)) + ", not by " +
                       std::string(to_string(arguments.config.metric)) + ": leave out --metric or choose another name");
+  }
+  if (arguments.type && config.type != arguments.config.type) {
+    return Status(StatusCode::invalid_argument,
+                  "'" + found->name() + "' stores " + std::string(to_string(config.type)) + ", not " +
+                      std::string(to_string(arguments.config.type)) + ": leave out --type or choose another name");
   }
   return found;
 }
@@ -185,6 +194,7 @@ void add_import(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_flag("--create", arguments->create, "Make store and collection if they are missing");
   command->add_option("--metric", arguments->metric, "With --create: l2 (default), inner_product or cosine");
+  command->add_option("--type", arguments->type, "With --create: f32 (default), f16, bf16, i8 or u8");
   command->add_option("--m", arguments->config.m, "With --create: links per point")->capture_default_str();
   command->add_option("--ef-construction", arguments->config.ef_construction, "With --create: beam width in building")
       ->capture_default_str();

@@ -65,6 +65,11 @@ TEST_F(BadInput, OtherDimension) {
   const std::string wide = write_file(folder_ / "wide.fbin", bin_bytes<float>(random_rows(3, 5, kSeed)));
   expect_error({"import", store_, "points", wide}, 2, "have 5 components, those of 'points' have 4");
   expect_error({"search", store_, "points", "--file", wide}, 4, "have 5 components");
+  expect_error({"search", store_, "points", "--vector", "1,2,3,4", "--recall", "1.5"}, 2, "--recall must be above 0");
+  expect_error({"search", store_, "points", "--vector", "1,2,3,4", "--recall", "0.9", "--ef", "50"}, 2,
+               "leave out --ef");
+  expect_error({"search", store_, "points", "--vector", "1,2,3,4", "--preset", "slow"}, 2, "'slow' is no preset");
+  expect_error({"create", store_, "bytes", "--dim", "4", "--type", "u16"}, 2, "'u16' is no type of components");
   expect_error({"search", store_, "points", "--vector", "1,2,3"}, 2, "has 3 components, those of 'points' have 4");
   expect_error({"bench", store_, "points", "--queries", wide}, 4, "have 5 components");
   EXPECT_EQ(points(), 10U);

@@ -37,7 +37,7 @@ class Commands : public ::testing::Test {
 
 TEST_F(Commands, CreateListInfoDrop) {
   ok({"create", store_, "notes", "--dim", "3", "--metric", "cosine", "--m", "8", "--ef-construction", "64"});
-  ok({"create", store_, "other", "--dim", "2"});
+  ok({"create", store_, "other", "--dim", "2", "--type", "u8"});
   EXPECT_EQ(ok({"list", store_}).out, "notes\nother\n");
   EXPECT_EQ(ok({"list", store_, "--json"}).json(), Json({"notes", "other"}));
 
@@ -47,6 +47,8 @@ TEST_F(Commands, CreateListInfoDrop) {
   EXPECT_EQ(notes["name"], "notes");
   EXPECT_EQ(notes["dimension"], 3);
   EXPECT_EQ(notes["metric"], "cosine");
+  EXPECT_EQ(notes["type"], "f32");
+  EXPECT_EQ(info["collections"][1]["type"], "u8");
   EXPECT_EQ(notes["m"], 8);
   EXPECT_EQ(notes["ef_construction"], 64);
   EXPECT_EQ(notes["points"], 0);

@@ -25,13 +25,23 @@ std::string payload_of(std::uint64_t n) {
                     : R"({"n":)" + std::to_string(n) + R"(,"text":"line )" + std::to_string(mix64(n) % 1'000) + "\"}";
 }
 
+/// What every type of components holds: whole numbers for i8.
+std::vector<float> vector_for(const Collection& collection, std::uint64_t seed) {
+  std::vector<float> vector = vector_of(seed);
+  if (collection.config().type == ComponentType::i8) {
+    for (float& component : vector) component = std::floor(component);
+  }
+  return vector;
+}
+
 Status fill(Collection& collection, bool uuids) {
   const auto id = [&](std::uint64_t n) {
     return uuids ? PointId::from_parts(PointId::Kind::uuid, mix64(n), mix64(n + 1'000)) : PointId(n);
   };
   const auto put = [&](std::uint64_t first, std::uint64_t end, std::uint64_t seed) -> Status {
     WriteBatch batch;
-    for (std::uint64_t n = first; n < end; ++n) batch.upsert(id(n), vector_of(seed + n), payload_of(seed + n));
+    for (std::uint64_t n = first; n < end; ++n)
+      batch.upsert(id(n), vector_for(collection, seed + n), payload_of(seed + n));
     batch.set_marker("filled", std::to_string(end));
     return collection.write(batch).status();
   };
@@ -48,7 +58,7 @@ Status fill(Collection& collection, bool uuids) {
     std::vector<float> vectors;
     const auto values = static_cast<std::uint32_t>(n % 3 + 1);
     for (std::uint32_t value = 0; value < values; ++value) {
-      const std::vector<float> one = vector_of(n * 100 + value);
+      const std::vector<float> one = vector_for(collection, n * 100 + value);
       vectors.insert(vectors.end(), one.begin(), one.end());
     }
     several.upsert_values(id(n), vectors, values, payload_of(n));
@@ -63,7 +73,7 @@ Status fill(Collection& collection, bool uuids) {
   HF_TRY(put(65, 75, 0));
   HF_TRY(collection.erase(id(50)).status());
   HF_TRY(put(20, 22, 9'000));
-  HF_TRY(collection.upsert(id(3), vector_of(77'777), R"({"back":true})").status());
+  HF_TRY(collection.upsert(id(3), vector_for(collection, 77'777), R"({"back":true})").status());
   WriteBatch markers;
   markers.set_marker("source", "golden");
   return collection.write(markers).status();
@@ -84,6 +94,7 @@ Result<json> ask(const Collection& collection) {
                        {"metric", to_string(config.metric)},
                        {"m", config.m},
                        {"ef_construction", config.ef_construction}};
+  if (config.type != ComponentType::f32) answers["config"]["type"] = to_string(config.type);
   const CollectionStats stats = collection.stats();
   answers["stats"] = {{"points", stats.points},     {"slots", stats.slots},
                       {"growing", stats.growing},   {"graph_nodes", stats.graph_nodes},
@@ -118,6 +129,14 @@ Result<Database> write_golden_store(const std::filesystem::path& path) {
   config.metric = Metric::cosine;
   HF_ASSIGN(Collection uuids, database.create_collection("uuids", config));
   HF_TRY(fill(uuids, true));
+  // Since version 4: rows that are not float32.
+  config.type = ComponentType::f16;
+  HF_ASSIGN(Collection halves, database.create_collection("halves", config));
+  HF_TRY(fill(halves, false));
+  config.metric = Metric::l2;
+  config.type = ComponentType::i8;
+  HF_ASSIGN(Collection bytes, database.create_collection("bytes", config));
+  HF_TRY(fill(bytes, true));
   return database;
 }
 

@@ -182,6 +182,7 @@ std::unique_ptr<SimFileSystem> make_rot_store() {
       CollectionConfig config;
       config.dimension = metric == Metric::l2 ? 4 : 3;
       config.metric = metric;
+      config.type = metric == Metric::l2 ? ComponentType::f32 : ComponentType::f16;
       config.m = 3;
       config.ef_construction = 24;
       auto collection = database->create_collection(name, config);
