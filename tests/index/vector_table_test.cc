@@ -122,8 +122,8 @@ TEST(Query, MeasuresWhatTheMetricSays) {
                                                               : 1 - dot / std::sqrt(14.0 * 17.25);
     EXPECT_NEAR(distance, expected, 1e-6);
     // The same in both directions, for a row as for a copy, alone or among four.
-    EXPECT_EQ(distance, RowQuery(table, 0)->distance(table.row(1)));
-    EXPECT_EQ(distance, RowQuery(table, 1)->distance(table.row(0)));
+    EXPECT_EQ(distance, RowQuery(table, Slot{0})->distance(table.row(1)));
+    EXPECT_EQ(distance, RowQuery(table, Slot{1})->distance(table.row(0)));
     const void* const rows[4] = {table.row(0), table.row(1), table.row(0), table.row(1)};
     float four[4];
     Query(table, a.data()).distance_x4(rows, four);
