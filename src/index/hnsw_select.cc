@@ -1,8 +1,8 @@
 // The heuristic: going from near to far, a candidate c becomes a link of node n unless an earlier link s is nearer to
 // it than n is, d(s, c) < d(n, c): it can then be reached through s. So links point in different directions, and
 // clusters stay connected. Distances that cannot be negative are given some slack, kSlack d(s, c) < d(n, c), as by the
-// alpha of Vamana (Subramanya et al., "DiskANN", NeurIPS 2019): a link that is only a little longer than a detour stays.
-// Hard data, of which most links were refused, gains most (docs/adr/0018-slack.md).
+// alpha of Vamana (Subramanya et al., "DiskANN", NeurIPS 2019): a link that is only a little longer than a detour
+// stays. Hard data, of which most links were refused, gains most (docs/adr/0018-slack.md).
 //
 // Order of work. The plain loop compares c with one s after the other and stops at the first refusal, so that distances
 // are needed one at a time. Here candidates are taken in blocks: links found earlier refuse members of the block, then
