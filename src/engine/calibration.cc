@@ -223,7 +223,8 @@ void CalibrationRun::add_rung(const std::vector<float>& recalls) {
 
 Result<bool> CalibrationRun::piece(unsigned workers) {
   if (!PinTable::enter(entry_)) {
-    return Status(StatusCode::snapshot_expired, "a limit of snapshots took the view of a calibration back");
+    return Status(StatusCode::resource_exhausted,
+                  "a limit of snapshots (snapshot_bytes_max, snapshot_age_max) took the view of a calibration back");
   }
   const index::ReadCheck check;
   bool worked = false;

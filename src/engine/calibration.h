@@ -87,8 +87,8 @@ class CalibrationRun {
   CalibrationRun& operator=(const CalibrationRun&) = delete;
 
   [[nodiscard]] Preset preset() const noexcept { return preset_; }
-  /// Some ten milliseconds of work on all workers; true if it was the last. snapshot_expired, data_damaged,
-  /// resource_exhausted: the run is of no use any more.
+  /// Some ten milliseconds of work on all workers; true if it was the last. data_damaged, resource_exhausted (also
+  /// where a limit of snapshots took its view back): the run is of no use any more.
   Result<bool> piece(unsigned workers);
   /// REQUIRES that the last piece was done.
   [[nodiscard]] Calibration::Curves take_curves() noexcept { return std::move(curves_); }

@@ -157,6 +157,31 @@ TEST_F(Calibrated, DeadNodesAndAnExpiredViewDoNotDisturbIt) {
   EXPECT_EQ(1U, collection_->stats().pinned_snapshots) << "the run has let go of its view";
 }
 
+TEST(CalibrationInTheBackground, FollowsTheFirstSearchThatWantsARecall) {
+  SimFileSystem fs;
+  auto database = Database::open_with("/store", options_on(fs, true));
+  HF_ASSERT_OK(database);
+  auto made = database->create_collection("c", {.dimension = kDimension, .m = 6, .ef_construction = 40});
+  HF_ASSERT_OK(made);
+  WriteBatch batch;
+  for (std::uint64_t id = 0; id < 1'500; ++id) batch.upsert(id, vector_of(id, kDimension));
+  HF_ASSERT_OK(made->write(batch));
+  HF_ASSERT_OK(made->wait_until_indexed());
+  SearchOptions options;
+  options.recall = 0.9F;
+  const std::vector<float> query = vector_of(77, kDimension);
+  Beam beam = Beam::assumed;
+  const Deadline patience = std::chrono::steady_clock::now() + std::chrono::seconds(60);  // a second is what it takes
+  while (beam == Beam::assumed && std::chrono::steady_clock::now() < patience) {
+    const auto hits = made->search(query, options);
+    HF_ASSERT_OK(hits);
+    beam = hits->beam;
+    HF_ASSERT_OK(made->wait_until_indexed());
+  }
+  EXPECT_EQ(Beam::calibrated, beam);
+  HF_ASSERT_OK(database->close());
+}
+
 TEST_F(Calibrated, PresetsAndConflictsAreTyped) {
   put(0, 1'200);
   const Snapshot snapshot = collection_->snapshot();
