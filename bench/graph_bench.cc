@@ -32,6 +32,7 @@
 #include "index/check.h"
 #include "index/graph.h"
 #include "index/search.h"
+#include "index/short_codes.h"
 
 namespace holdfast::bench {
 namespace {
@@ -110,9 +111,20 @@ class Own {
     std::printf("  codes: %llu rows cut, %.0f bytes per node\n", static_cast<unsigned long long>(codes_->cut_rows()),
                 static_cast<double>(codes_->memory_bytes()) / rows_);
   }
+  /// From here on by codes of 4 bits, too.
+  void make_short_codes() {
+    std::vector<Slot> sample;
+    for (Slot slot = 0; slot < std::min<Slot>(rows_, 10'000); ++slot) sample.push_back(slot);
+    short_codes_ = std::make_unique<index::ShortCodes>(*codes_, sample);
+    if (!short_codes_->reserve(rows_).ok()) std::exit(1);
+    for (Slot slot = 0; slot < rows_; ++slot) short_codes_->assign(*codes_, slot);
+    std::printf("  short codes: %.0f bytes per node\n", static_cast<double>(short_codes_->memory_bytes()) / rows_);
+  }
   void search(const float* query, std::uint32_t ef, std::uint32_t* rows) {
     index::SearchAids aids;
     aids.codes = codes_.get();
+    aids.short_codes = short_codes_.get();
+    if (short_codes_) aids.rescoring = index::Rescoring::likely;
     index::search_graph(graph_, root_, index::Query(table_, query), kK, ef, {}, hits_, aids);
     for (const index::Candidate& hit : hits_) *rows++ = hit.slot;
   }
@@ -133,6 +145,7 @@ class Own {
   index::GraphRoot root_;
   Slot rows_;
   std::unique_ptr<index::CodeTable> codes_;
+  std::unique_ptr<index::ShortCodes> short_codes_;
   std::size_t lists_ = 0;
   std::vector<index::Candidate> hits_;
 };
@@ -240,9 +253,13 @@ int run(const std::string& name, const Plan& plan) {
     std::fflush(stdout);
   }
   print(measure(set, peer_queries, own, peer.get(), plan));
-  if (plan.by_codes) return 0;
-  const Times encoded = timed([&] { own.make_codes(set.base.rows); });
-  std::printf("  by codes of 8 bits, made in %.3f s:\n", encoded.wall);
+  if (!plan.by_codes) {
+    const Times encoded = timed([&] { own.make_codes(set.base.rows); });
+    std::printf("  by codes of 8 bits, made in %.3f s:\n", encoded.wall);
+    print(measure(set, peer_queries, own, peer.get(), plan));
+  }
+  const Times shortened = timed([&] { own.make_short_codes(); });
+  std::printf("  by codes of 4 bits, made in %.3f s:\n", shortened.wall);
   print(measure(set, peer_queries, own, peer.get(), plan));
   std::fflush(stdout);
   return 0;

@@ -53,7 +53,7 @@ void find_rows(const CollectionState& state, const View& view, std::span<const f
   const auto hidden = static_cast<std::uint32_t>(std::min<std::uint64_t>(view.dead_in_graph, view.graph.nodes));
   const auto rescoring = options.preset == Preset::fast ? index::Rescoring::likely : index::Rescoring::bounded;
   index::search_graph(store.graph(), view.graph, query, options.k, choice.ef, shown, out,
-                      {hidden, stop, view.codes, rescoring});
+                      {.hidden = hidden, .stop = stop, .codes = view.codes, .rescoring = rescoring});
   if (HF_PLANTED(growing_tier_is_not_searched)) return;
   store.arrivals().for_each_run(view.growing_begin, view.growing_end, [&](std::span<const Slot> run) {
     index::scan_slots(store.vectors(), query, run, options.k, rows.alive(), stop, out);

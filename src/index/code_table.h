@@ -29,6 +29,7 @@ class CodeTable {
   [[nodiscard]] const Quantizer& quantizer() const noexcept { return quantizer_; }
   /// Bytes from row to row, a multiple of 64; also the number of weights of a query.
   [[nodiscard]] std::size_t stride() const noexcept { return stride_; }
+  [[nodiscard]] std::size_t components() const noexcept { return stride_; }
   [[nodiscard]] const std::uint8_t* row(Slot slot) const noexcept {
     return chunk_of(slot) + (slot & (kChunkSlots - 1)) * stride_;
   }

@@ -9,6 +9,7 @@
 // The first two keep the beam in one sorted array, which is faster up to widths of several hundred.
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "index/hnsw_walk.h"
 #include "index/score.h"
@@ -21,6 +22,8 @@ namespace {
 constexpr std::uint32_t kWidePool = 768;
 /// Standard deviations of the codes' errors that a bound allows for if it is not to be sure (Rescoring::likely).
 constexpr float kLikelyDeviations = 1.0F;
+/// The same for the errors of short codes.
+constexpr float kShortDeviations = 2.0F;
 
 /// A beam that holds about `ef` visible nodes, and most likely `k`, although `hidden` of `nodes` are not visible; 0 if
 /// that is not worth while.
@@ -102,6 +105,30 @@ void measure_codes(const Query& query, const CodeTable& codes, Candidate* candid
   }
 }
 
+/// Orders what short codes found by the codes of 8 bits, nearest first, as far as it may hold one of the k nearest.
+void rank(const ShortCodes& shorts, const CodeQuery& rough, const CodeTable& codes, const CodeQuery& approximate,
+          std::uint32_t k, std::vector<Candidate>& candidates) {
+  constexpr std::size_t kAtOnce = 16;
+  Slot slots[kAtOnce];
+  float distances[kAtOnce];
+  std::size_t done = 0;
+  while (done < candidates.size()) {
+    if (done >= k) {
+      std::nth_element(candidates.begin(), candidates.begin() + (k - 1),
+                       candidates.begin() + static_cast<std::ptrdiff_t>(done));
+      const float least = shorts.quantizer().lower_bound(rough, candidates[done].distance, kShortDeviations);
+      if (least > candidates[k - 1].distance) break;
+    }
+    const std::size_t count = std::min(candidates.size() - done, kAtOnce);
+    for (std::size_t i = 0; i < count; ++i) slots[i] = candidates[done + i].slot;
+    score_codes(codes, approximate, slots, count, distances);
+    for (std::size_t i = 0; i < count; ++i) candidates[done + i].distance = distances[i];
+    done += count;
+  }
+  candidates.resize(done);
+  std::sort(candidates.begin(), candidates.end());
+}
+
 /// Gives the nearest of the candidates their exact distances: in the order of the approximate ones, until none that is
 /// left can be among the k nearest any more.
 void rescore(const VectorTable& vectors, const Query& query, const CodeTable& codes, const CodeQuery& approximate,
@@ -152,10 +179,22 @@ void search_graph(const Graph& graph, const GraphRoot& root, const Query& query,
   const CodeTable& codes = *aids.codes;
   const CodeQuery approximate =
       codes.quantizer().prepare(aligned.vector(), aligned_room(codes.stride(), scratch.weights), codes.stride());
-  const CodeWalk walk{store, root.epoch, codes, approximate};
-  Candidate entry{0, root.entry};
-  walk.score(&entry.slot, 1, &entry.distance);
-  find(walk, root, entry, {k, ef}, ef, visibility, aids, scratch, out);
+  const auto walk_by = [&](const auto& table, const CodeQuery& of_table) {
+    const WalkByCodes<std::remove_cvref_t<decltype(table)>> walk{store, root.epoch, table, of_table};
+    Candidate entry{0, root.entry};
+    walk.score(&entry.slot, 1, &entry.distance);
+    find(walk, root, entry, {k, ef}, ef, visibility, aids, scratch, out);
+  };
+  if (aids.short_codes == nullptr) {
+    walk_by(codes, approximate);
+  } else {
+    const ShortCodes& shorts = *aids.short_codes;
+    const std::size_t room = shorts.components();
+    const CodeQuery rough =
+        shorts.quantizer().prepare(aligned.vector(), aligned_room(room, scratch.short_weights), room);
+    walk_by(shorts, rough);
+    rank(shorts, rough, codes, approximate, k, out);
+  }
   rescore(vectors, aligned, codes, approximate, aids.rescoring, k, out);
 }
 

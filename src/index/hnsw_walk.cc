@@ -93,11 +93,15 @@ void filtered_search(const AnyWalk& walk, Candidate start, std::uint32_t ef, con
 
 template Candidate descend(const Walk&, Candidate, int, int);
 template Candidate descend(const CodeWalk&, Candidate, int, int);
+template Candidate descend(const ShortWalk&, Candidate, int, int);
 template void beam_search(const Walk&, Candidate, int, std::uint32_t, Ties, WalkScratch&, const StopCheck&);
 template void beam_search(const CodeWalk&, Candidate, int, std::uint32_t, Ties, WalkScratch&, const StopCheck&);
+template void beam_search(const ShortWalk&, Candidate, int, std::uint32_t, Ties, WalkScratch&, const StopCheck&);
 template void filtered_search(const Walk&, Candidate, std::uint32_t, const Visibility&, WalkScratch&, const StopCheck&,
                               int, Ties);
 template void filtered_search(const CodeWalk&, Candidate, std::uint32_t, const Visibility&, WalkScratch&,
+                              const StopCheck&, int, Ties);
+template void filtered_search(const ShortWalk&, Candidate, std::uint32_t, const Visibility&, WalkScratch&,
                               const StopCheck&, int, Ties);
 
 }  // namespace holdfast::index

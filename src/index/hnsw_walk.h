@@ -20,8 +20,9 @@ struct WalkScratch : FreshNeighbors {
   Slot left_out = kNoSlot;             ///< counts as visited from the start (SearchAids)
   std::vector<float> query;            ///< aligned copy of the query
   std::vector<std::int8_t> weights;    ///< of the query for codes
-  std::vector<Candidate> candidates;   ///< insertion: what links are selected from
-  CandidatePool mates;                 ///< insertion: nearest members of the batch
+  std::vector<std::int8_t> short_weights;
+  std::vector<Candidate> candidates;  ///< insertion: what links are selected from
+  CandidatePool mates;                ///< insertion: nearest members of the batch
 };
 
 /// One walk: which graph, at which epoch, towards what. Distances are those of the rows.
@@ -37,16 +38,19 @@ struct Walk {
 };
 
 /// The same with the distances of codes.
-struct CodeWalk {
+template <class Codes>
+struct WalkByCodes {
   const GraphStore& graph;
   GraphEpoch epoch;
-  const CodeTable& codes;
+  const Codes& codes;
   const CodeQuery& query;
 
   void score(const Slot* slots, std::size_t count, float* distances) const {
     score_codes(codes, query, slots, count, distances);
   }
 };
+using CodeWalk = WalkByCodes<CodeTable>;
+using ShortWalk = WalkByCodes<ShortCodes>;
 
 /// Fills found.fresh with the neighbors of `slot` that were not visited before, and now are; returns how many.
 template <class AnyWalk>

@@ -8,6 +8,9 @@ namespace holdfast::index {
 namespace {
 
 constexpr float kTopCode = 255.0F;
+constexpr float kTopShortCode = 15.0F;
+/// Range of 16 codes in standard deviations (short_codes.h has the source).
+constexpr float kShortRange = 5.4F;
 /// Room left beyond the smallest and the largest value of the sample, of its range, on either side.
 constexpr float kMargin = 0.05F;
 constexpr float kLargestWeight = 127.0F;
@@ -74,19 +77,14 @@ Quantizer Quantizer::train(const VectorTable& vectors, std::span<const Slot> sam
   made.usable_ = widest <= kWidest;  // not if it is infinite
   made.whole_ = whole && widest <= kTopCode;
   const float step = made.whole_ ? 1.0F : std::max(widest * (1 + 2 * kMargin) / kTopCode, 1e-30F);
-  made.step_.assign(dimension, step);
-  made.inverse_step_.assign(dimension, 1.0F / step);
   for (std::size_t i = 0; i < dimension; ++i) {
     // The range of a component lies in the middle of the 256 codes: what comes later may be smaller or larger.
     const float room = step * kTopCode - (high[i] - low[i]);
     float begin = low[i] - room / 2;
     if (made.whole_) begin = low[i] >= 0 && high[i] <= kTopCode ? 0.0F : std::floor(begin);  // bytes stay bytes
-    const float mean = static_cast<float>(sum[i] / static_cast<double>(sample.size()));
-    const float zero = std::clamp(std::nearbyint((mean - begin) / step), 0.0F, kTopCode);
-    made.low_.push_back(begin);
-    made.zero_.push_back(zero);
-    made.center_.push_back(begin + step * zero);
+    made.add_component(begin, step, static_cast<float>(sum[i] / static_cast<double>(sample.size())));
   }
+  made.mean_step_ = step;
   made.bytes_ = made.whole_ && std::all_of(made.low_.begin(), made.low_.end(), [](float begin) { return begin == 0; });
   for (const Slot slot : sample) {
     const float* const row = components_of(vectors, vectors.address(slot));
@@ -101,16 +99,69 @@ Quantizer Quantizer::train(const VectorTable& vectors, std::span<const Slot> sam
   return made;
 }
 
+void Quantizer::add_component(float begin, float step, float mean) {
+  const float zero = std::clamp(std::nearbyint((mean - begin) / step), 0.0F, top_);
+  low_.push_back(begin);
+  step_.push_back(step);
+  inverse_step_.push_back(1.0F / step);
+  zero_.push_back(zero);
+  center_.push_back(begin + step * zero);
+}
+
+void Quantizer::add_to(std::span<Moments> moments, const std::uint8_t* code) noexcept {
+  for (std::size_t i = 0; i < moments.size(); ++i) {
+    Moments& of = moments[i];
+    const std::uint64_t x = code[i];
+    ++of.count;
+    of.sum += x;
+    of.squares += x * x;
+    of.low = std::min(of.low, code[i]);
+    of.high = std::max(of.high, code[i]);
+  }
+}
+
+Quantizer Quantizer::shortened(const Quantizer& fine, std::span<const Moments> moments) {
+  Quantizer made;
+  made.metric_ = fine.metric_;
+  made.usable_ = fine.usable_;
+  made.top_ = kTopShortCode;
+  made.widest_norm_ = fine.widest_norm_;
+  double squares = 0;
+  for (std::size_t i = 0; i < moments.size(); ++i) {
+    const Moments& of = moments[i];
+    const double count = static_cast<double>(of.count);
+    const double mean = static_cast<double>(of.sum) / count;
+    const double variance = std::max(static_cast<double>(of.squares) / count - mean * mean, 0.0);
+    // In codes of `fine`. What lies farther out is cut; a component that is always the same has its one code.
+    const double range = std::min<double>(of.high - of.low, static_cast<double>(kShortRange) * std::sqrt(variance));
+    const double width = std::max(range / static_cast<double>(kTopShortCode), 1.0 / 256);
+    const double begin = std::clamp(mean - range / 2, static_cast<double>(of.low), of.high - range);
+    const auto step = static_cast<float>(width) * fine.step_[i];
+    made.add_component(fine.low_[i] + fine.step_[i] * static_cast<float>(begin), step,
+                       fine.low_[i] + fine.step_[i] * static_cast<float>(mean));
+    squares += static_cast<double>(step) * static_cast<double>(step);
+  }
+  made.mean_step_ = static_cast<float>(std::sqrt(squares / static_cast<double>(moments.size())));
+  return made;
+}
+
+void Quantizer::decode(const std::uint8_t* code, float* components) const noexcept {
+  for (std::size_t i = 0; i < step_.size(); ++i) components[i] = low_[i] + step_[i] * static_cast<float>(code[i]);
+}
+
 Quantizer::Coded Quantizer::encode(const VectorTable& vectors, const void* from, std::uint8_t* code) const {
+  return encode(components_of(vectors, from), vectors.inverse_norm_of(from), code);
+}
+
+Quantizer::Coded Quantizer::encode(const float* row, float scale, std::uint8_t* code) const noexcept {
   const std::size_t dimension = step_.size();
-  const float* const row = components_of(vectors, from);
-  const float scale = vectors.inverse_norm_of(from);
+  const float top = top_;
   float norms[kLanes] = {};
   float beyond = 0;
   float rounding = 0;
   for_lanes(dimension, [&](std::size_t i, std::size_t lane) {
     const float exact = (row[i] * scale - low_[i]) * inverse_step_[i];
-    const float inside = exact > 0 ? std::min(exact, kTopCode) : 0.0F;  // 0 for what is no number, of a damaged row
+    const float inside = exact > 0 ? std::min(exact, top) : 0.0F;  // 0 for what is no number, of a damaged row
     const auto rounded = static_cast<std::int32_t>(inside + 0.5F);
     code[i] = static_cast<std::uint8_t>(rounded);
     const float difference = step_[i] * (static_cast<float>(rounded) - zero_[i]);
@@ -120,7 +171,7 @@ Quantizer::Coded Quantizer::encode(const VectorTable& vectors, const void* from,
     rounding = std::max(rounding, std::max(error, -error));
   });
   Coded coded;
-  coded.cut = beyond > kMargin * kTopCode;
+  coded.cut = beyond > kMargin * top;
   coded.lossless = whole_ && rounding == 0;
   for (const float part : norms) coded.norm += part;
   return coded;
@@ -137,7 +188,8 @@ CodeQuery Quantizer::prepare(const float* query, std::int8_t* weights, std::size
   const float* __restrict const inverse_step = inverse_step_.data();
   const float* __restrict const zero = zero_.data();
   std::int8_t* __restrict const out = weights;
-  const auto wanted = [=](std::size_t i) { return (query[i] * scale - center[i] * shift) * step[i]; };
+  const auto shifted = [=](std::size_t i) { return query[i] * scale - center[i] * shift; };
+  const auto wanted = [=](std::size_t i) { return shifted(i) * step[i]; };
   float widest = 0;
   {
     float lanes[kLanes] = {};
@@ -152,6 +204,7 @@ CodeQuery Quantizer::prepare(const float* query, std::int8_t* weights, std::size
   float zeros_of[kLanes] = {};   // sum zero * weight: whole numbers, exact below 2^24
   float norm_of[kLanes] = {};    // |q~ - center|^2
   float offset_of[kLanes] = {};  // inner product: center . q
+  float error_of[kLanes] = {};   // |q~ - q|^2
   for_lanes(dimension, [&](std::size_t i, std::size_t lane) {
     const float exact = wanted(i) * inverse_t;
     const float weight = std::abs(exact) <= kLargestWeight + 0.5F ? rounded(exact) : 0.0F;  // or t is infinite
@@ -159,21 +212,24 @@ CodeQuery Quantizer::prepare(const float* query, std::int8_t* weights, std::size
     zeros_of[lane] += zero[i] * weight;
     const float component = weight * t * inverse_step[i];
     norm_of[lane] += component * component;
+    error_of[lane] += (component - shifted(i)) * (component - shifted(i));
     offset_of[lane] += center[i] * query[i];
   });
   float zeros = 0;
   float norm = 0;
   float offset = 0;
+  float error = 0;
   for (std::size_t lane = 0; lane < kLanes; ++lane) {
     zeros += zeros_of[lane];
     norm += norm_of[lane];
     offset += offset_of[lane];
+    error += error_of[lane];
   }
   std::fill(weights + dimension, weights + room, std::int8_t{0});
   CodeQuery made;
   made.weights = weights;
-  const float error_of_row = whole_ ? 0.0F : step_[0];
-  const float error_of_query = t * inverse_step_[0];
+  const float error_of_row = whole_ ? 0.0F : mean_step_;
+  const float error_of_query = t / mean_step_;
   const float spread = std::sqrt((error_of_row * error_of_row + error_of_query * error_of_query) / 12.0F);
   if (product) {
     made.of_dot = -t;
@@ -189,6 +245,7 @@ CodeQuery Quantizer::prepare(const float* query, std::int8_t* weights, std::size
   made.of_dot = -2 * t * half;
   made.constant = half * (norm + 2 * t * zeros);
   made.spread = spread;
+  made.excess = error + static_cast<float>(dimension) * error_of_row * error_of_row / 12.0F;
   return made;
 }
 
@@ -196,8 +253,8 @@ float Quantizer::lower_bound(const CodeQuery& query, float approximate, float de
   const float bound = deviations * query.spread;
   if (metric_ == Metric::inner_product) return approximate - bound;
   const float half = metric_ == Metric::cosine ? 0.5F : 1.0F;
-  // The errors across the direction of x - q only ever add: |x~ - q~|^2 has dimension * spread^2 too much.
-  const float square = approximate / half - static_cast<float>(dimension()) * query.spread * query.spread;
+  // The errors across the direction of x - q only ever add.
+  const float square = approximate / half - query.excess;
   const float distance = std::sqrt(std::max(square, 0.0F)) - bound;
   return distance > 0 ? half * distance * distance : 0.0F;
 }

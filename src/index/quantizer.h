@@ -41,6 +41,7 @@ struct CodeQuery {
   float of_dot = 0;
   float constant = 0;
   float spread = 0;  ///< standard deviation of |x~ - q~| - |x - q|; inner product: of the distance itself
+  float excess = 0;  ///< what |x~ - q~|^2 has more than |x - q|^2 on average; inner product: 0
 
   [[nodiscard]] float distance(float norm, std::int32_t dot) const noexcept {
     return of_norm * norm + (of_dot * static_cast<float>(dot) + constant);
@@ -59,6 +60,19 @@ class Quantizer {
   };
   /// Writes `dimension` codes. Throws bad_alloc if the rows are not float32 and the thread has encoded none before.
   Coded encode(const VectorTable& vectors, const void* row, std::uint8_t* code) const;
+  /// The same for components as they are, times `scale`.
+  Coded encode(const float* components, float scale, std::uint8_t* code) const noexcept;
+  /// x~ of a code; under cosine, of the vector of length 1.
+  void decode(const std::uint8_t* code, float* components) const noexcept;
+
+  /// A quantizer of 4 bits for what `fine` decodes, with a step of its own for each component; learns from the codes
+  /// that `code_of` gives for the sample's slots. REQUIRES at least one slot.
+  template <class CodeOf>
+  [[nodiscard]] static Quantizer shorten(const Quantizer& fine, std::span<const Slot> sample, CodeOf code_of) {
+    std::vector<Moments> moments(fine.dimension());
+    for (const Slot slot : sample) add_to(moments, code_of(slot));
+    return shortened(fine, moments);
+  }
 
   /// REQUIRES room for `room` weights, a multiple of 64, at least the dimension.
   [[nodiscard]] CodeQuery prepare(const float* query, std::int8_t* weights, std::size_t room) const noexcept;
@@ -78,10 +92,23 @@ class Quantizer {
   [[nodiscard]] bool codes_are_components() const noexcept { return bytes_; }
 
  private:
+  /// Of the codes that one component has in a sample.
+  struct Moments {
+    std::uint64_t count = 0;
+    std::uint64_t sum = 0;
+    std::uint64_t squares = 0;
+    std::uint8_t low = 255;
+    std::uint8_t high = 0;
+  };
+  static void add_to(std::span<Moments> moments, const std::uint8_t* code) noexcept;
+  [[nodiscard]] static Quantizer shortened(const Quantizer& fine, std::span<const Moments> moments);
+
   Quantizer() = default;
-  void set_ranges(std::span<const float> low, std::span<const float> high);
+  void add_component(float begin, float step, float mean);
 
   Metric metric_ = Metric::l2;
+  float top_ = 255;      ///< the largest code
+  float mean_step_ = 0;  ///< root of the mean square
   bool usable_ = false;
   bool bytes_ = false;      ///< whole_, center and step of no consequence: code = component
   bool whole_ = false;      ///< x~ = x for whole numbers within the range

@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "index/aligned_room.h"
 #include "index/code_table.h"
+#include "index/short_codes.h"
 #include "index/vector_table.h"
 #include "simd/code_kernels.h"
 
@@ -54,16 +55,20 @@ void score(const VectorTable& vectors, const Query& query, const Slot* slots, st
   }
 }
 
+inline auto dot_of(const CodeTable& /*codes*/) noexcept { return simd::code_kernels().dot_u8; }
+inline auto dot_of(const ShortCodes& /*codes*/) noexcept { return simd::code_kernels().dot_u4; }
+
 /// Approximate distances of `slots` by their codes, into `distances`. Fetches all rows, then compares them.
-inline void score_codes(const CodeTable& codes, const CodeQuery& query, const Slot* slots, std::size_t count,
-                        float* distances) noexcept {
+template <class Codes>
+void score_codes(const Codes& codes, const CodeQuery& query, const Slot* slots, std::size_t count,
+                 float* distances) noexcept {
   constexpr std::size_t kAtOnce = 64;
   constexpr std::size_t kLinesAhead = 4;  // of a row; the kernel asks for the rest as it goes
-  const std::size_t stride = codes.stride();
-  const std::size_t lines = std::min(stride / 64, kLinesAhead);
+  const std::size_t lines = std::min(codes.stride() / 64, kLinesAhead);
   const bool norms_apart = codes.norms_apart();
-  const auto dot = simd::code_kernels().dot_u8;
-  CodeTable::Row rows[kAtOnce];
+  const auto dot = dot_of(codes);
+  const std::size_t components = codes.components();
+  decltype(codes.at(0)) rows[kAtOnce];
   const std::uint8_t* addresses[kAtOnce];
   std::int32_t dots[kAtOnce];
   for (std::size_t begin = 0; begin < count; begin += kAtOnce) {
@@ -74,7 +79,7 @@ inline void score_codes(const CodeTable& codes, const CodeQuery& query, const Sl
       for (std::size_t line = 0; line < lines; ++line) __builtin_prefetch(rows[i].codes + line * 64);
       if (norms_apart) __builtin_prefetch(rows[i].norm);
     }
-    dot(query.weights, addresses, part, stride, dots);
+    dot(query.weights, addresses, part, components, dots);
     for (std::size_t i = 0; i < part; ++i) {
       float norm = 0;
       std::memcpy(&norm, rows[i].norm, sizeof norm);

@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "index/code_table.h"
 #include "index/graph.h"
+#include "index/short_codes.h"
 #include "index/stop.h"
 #include "index/vector_table.h"
 #include "index/visibility.h"
@@ -40,6 +41,8 @@ struct SearchAids {
   StopCheck stop = {};
   /// Walks by these codes instead of by the rows, and compares what was found exactly. Holds the codes of every node.
   const CodeTable* codes = nullptr;
+  /// Walks by these, if there are any, and ranks what was found by `codes`, which they were made from.
+  const ShortCodes* short_codes = nullptr;
   Rescoring rescoring = Rescoring::bounded;
   /// A node that the walk of level 0 does not enter: as if it were not in the graph. For asking with the vector of a
   /// node what a stranger of its kind would find. REQUIRES a node of level 0 alone that is not the entry.
