@@ -235,8 +235,10 @@ struct ReadLimits {
 /// What a search may leave out to be quick. The distances that it returns are exact with each of them.
 enum class Preset : std::uint8_t {
   balanced =
-      0,      ///< Walks by codes; compares exactly whatever may be among the k nearest, by a bound of the codes' error.
-  fast = 1,   ///< The same with a narrower bound, so that what the codes misplace is found less often.
+      0,     ///< Walks by codes; compares exactly whatever may be among the k nearest, by a bound of the codes' error.
+  fast = 1,  ///< By codes of 4 bits and with a narrower bound: what the codes misplace is found less often. The first
+             ///< such search has them made in the background, half of the codes' memory again; vectors of more than 128
+             ///< components that are no whole numbers of a byte gain from it.
   exact = 2,  ///< Compares with every point instead of walking the graph.
 };
 [[nodiscard]] std::string_view to_string(Preset preset) noexcept;
@@ -345,8 +347,8 @@ struct CollectionStats {
   std::uint64_t reserve_wanted_bytes = 0;
   std::uint64_t vector_bytes = 0;    ///< rows in memory or mapped
   std::uint64_t overhead_bytes = 0;  ///< everything else in memory: lists, ids, stamps, payload index, codes
-  std::uint64_t code_bytes = 0;      ///< of them codes, by which the graph is searched; 0: there are none yet
-  std::uint64_t code_trainings = 0;  ///< how often codes were trained since open
+  std::uint64_t code_bytes = 0;      ///< of them codes, by which the graph is searched, those of Preset::fast included
+  std::uint64_t code_trainings = 0;  ///< how often codes of either kind were trained since open
   std::uint64_t calibrations = 0;    ///< how often beam widths were measured since open (SearchOptions::recall)
   std::uint64_t calibration_us = 0;  ///< processor time that they took, of all threads
   std::uint64_t payload_bytes = 0;

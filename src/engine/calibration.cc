@@ -181,6 +181,7 @@ bool CalibrationRun::measure_rung(unsigned workers) {
     index::SearchAids aids;
     aids.hidden = static_cast<std::uint32_t>(std::min<std::uint64_t>(view_->dead_in_graph, view_->graph.nodes));
     aids.codes = view_->codes;
+    if (preset_ == Preset::fast) aids.short_codes = view_->short_codes;
     aids.rescoring = preset_ == Preset::fast ? index::Rescoring::likely : index::Rescoring::bounded;
     aids.left_out = sample_[member];
     std::vector<index::Candidate> hits;

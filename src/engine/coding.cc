@@ -21,18 +21,6 @@ constexpr std::uint64_t kOutgrown = 10;        ///< times the nodes that it was 
 constexpr std::uint64_t kCutPerThousand = 20;  ///< nodes beyond the ranges that are too many
 constexpr Slot kPiece = kChunkSlots;
 
-/// Nodes spread evenly over all.
-std::vector<Slot> choose_sample(const CollectionState& state, const View& view) {
-  const std::uint64_t stride = std::max<std::uint64_t>(view.graph.nodes / kSample, 1);
-  std::vector<Slot> sample;
-  sample.reserve(std::min<std::size_t>(view.graph.nodes, kSample + 1));
-  std::uint64_t seen = 0;
-  for (Slot slot = 0; slot < view.slot_end && sample.size() <= kSample; ++slot) {
-    if (state.store.graph().contains(slot, view.graph.epoch) && seen++ % stride == 0) sample.push_back(slot);
-  }
-  return sample;
-}
-
 bool is_outgrown(const CodingState& coding, const View& view) {
   if (coding.trained_nodes < kSample && view.graph.nodes >= coding.trained_nodes * kOutgrown) return true;
   const std::uint64_t cut = coding.published->cut_rows() - coding.cut_at_publishing;
@@ -42,7 +30,7 @@ bool is_outgrown(const CodingState& coding, const View& view) {
 /// False: the vectors are such that codes are of no use.
 bool begin(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
   CodingState& coding = state.mutator.coding;
-  const std::vector<Slot> sample = choose_sample(state, view);
+  const std::vector<Slot> sample = sample_of_nodes(state, view);
   const index::VectorTable& vectors = state.store.vectors();
   for (const Slot slot : sample) (void)vectors.row(slot);  // checked: the caller asks its ReadCheck
   index::Quantizer quantizer = index::Quantizer::train(vectors, sample);
@@ -76,6 +64,17 @@ bool encode_piece(CollectionState& state, const View& view) HF_REQUIRES(state.gr
 }
 
 }  // namespace
+
+std::vector<Slot> sample_of_nodes(const CollectionState& state, const View& view) {
+  const std::uint64_t stride = std::max<std::uint64_t>(view.graph.nodes / kSample, 1);
+  std::vector<Slot> sample;
+  sample.reserve(std::min<std::size_t>(view.graph.nodes, kSample + 1));
+  std::uint64_t seen = 0;
+  for (Slot slot = 0; slot < view.slot_end && sample.size() <= kSample; ++slot) {
+    if (state.store.graph().contains(slot, view.graph.epoch) && seen++ % stride == 0) sample.push_back(slot);
+  }
+  return sample;
+}
 
 bool wants_codes(const CollectionState& state, const View& view) {
   const CodingState& coding = state.mutator.coding;

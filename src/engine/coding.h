@@ -17,6 +17,7 @@
 
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "base/ids.h"
 #include "engine/collection_state.h"
@@ -26,6 +27,9 @@
 #include "index/graph.h"
 
 namespace holdfast::engine {
+
+/// Nodes to train on, spread evenly over all.
+[[nodiscard]] std::vector<Slot> sample_of_nodes(const CollectionState& state, const View& view);
 
 /// Whether codes_piece() has something to do.
 [[nodiscard]] bool wants_codes(const CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex);

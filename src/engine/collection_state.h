@@ -61,6 +61,9 @@ struct PendingGraph {
   bool frees_arrivals = false;              ///< blocks of them lie before growing_begin that did not in the view before
   std::shared_ptr<index::CodeTable> codes;  ///< a new table for all nodes; null: as before
   bool codes_retired = false;               ///< the table before `codes` waits for its readers already
+  std::shared_ptr<index::ShortCodes>
+      short_codes;                   ///< a new table for all nodes; null: as before, or none beside new codes
+  bool short_codes_retired = false;  ///< the same for the one before
   std::shared_ptr<const Calibration> calibration;  ///< a new one; null: as before
   bool calibration_retired = false;                ///< the same for it
 };
@@ -82,6 +85,15 @@ struct CodingState {
   std::uint64_t trained_nodes = 0;      ///< nodes there were when `published` was trained
   std::uint64_t making_nodes = 0;       ///< the same of `making`
   std::uint64_t cut_at_publishing = 0;  ///< rows that did not fit into the ranges then
+  bool given_up = false;
+};
+
+/// Codes of 4 bits (short_coding.h).
+struct ShortCodingState {
+  std::shared_ptr<index::ShortCodes> published;  ///< the newest view names it
+  std::shared_ptr<index::ShortCodes> making;     ///< from the codes that the newest view names
+  Slot next = 0;                                 ///< nodes below have their code in `making`
+  Slot end = 0;                                  ///< nodes from here on came after it was begun: shorten_nodes()
   bool given_up = false;
 };
 
@@ -111,6 +123,7 @@ struct MutatorState {
   std::optional<PendingGraph> pending;
   std::optional<VacuumPass> vacuum;
   CodingState coding;
+  ShortCodingState short_coding;
   CalibrationState calibration;
   std::uint64_t changed_nodes = 0;  ///< added or removed since then
   bool vacuum_next = false;         ///< indexing and vacuum take turns
@@ -156,9 +169,12 @@ class CollectionState {
   Mutex graph_mutex;
   MutatorState mutator HF_GUARDED_BY(graph_mutex);
   std::atomic<std::uint64_t> code_bytes{0};  // meters: relaxed
+  std::atomic<std::uint64_t> short_code_bytes{0};
   std::atomic<std::uint64_t> code_trainings{0};
   std::atomic<std::uint64_t> calibrations{0};
   std::atomic<std::uint64_t> calibration_us{0};
+  /// Somebody searched with Preset::fast. Set by readers; relaxed: a wish, no data.
+  mutable std::atomic<bool> short_codes_wanted{false};
   /// Presets (bits) with which searches asked for a recall. Set by readers; relaxed: a wish, no data.
   mutable std::atomic<std::uint32_t> calibration_wanted{0};
   /// Every living node can be reached as of this epoch. Written by the graph mutator; relaxed: compared with the epoch

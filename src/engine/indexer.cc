@@ -14,6 +14,7 @@
 #include "engine/coding.h"
 #include "engine/commit.h"
 #include "engine/rows.h"
+#include "engine/short_coding.h"
 #include "engine/vacuum.h"
 
 namespace holdfast::engine {
@@ -59,6 +60,7 @@ Status index_batch(CollectionState& state, const View& view) HF_REQUIRES(state.g
   } else {
     const ViewRows rows(state.store.slots(), view.lsn);
     HF_TRY(encode_nodes(state, made.added));
+    HF_TRY(shorten_nodes(state, made.added));
     index::GraphWriter writer = state.store.graph_writer();
     HF_ASSIGN(made.root, writer.insert(view.graph, made.added, rows.alive(), worker_count(state), made.retired.front(),
                                        state.mutator.coding.published.get()));
@@ -97,6 +99,14 @@ void encode(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mu
   state.mutator.pending = std::move(made);
 }
 
+/// The same for short codes.
+void shorten(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
+  PendingGraph made;
+  if (!short_codes_piece(state, view, made)) return;
+  if (is_connected(state, view)) state.connected_epoch.store(made.root.epoch, std::memory_order_relaxed);  // as before
+  state.mutator.pending = std::move(made);
+}
+
 /// Measures a piece of what recalls need.
 Status calibrate_piece(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
   PendingGraph made;
@@ -107,10 +117,11 @@ Status calibrate_piece(CollectionState& state, const View& view) HF_REQUIRES(sta
   return {};
 }
 
-enum class Job { none, codes, index, vacuum, connect, calibrate };
+enum class Job { none, codes, short_codes, index, vacuum, connect, calibrate };
 
 Job next_job(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
   if (wants_codes(state, view)) return Job::codes;  // a few milliseconds for each piece
+  if (wants_short_codes(state, view)) return Job::short_codes;
   // Its pieces and everything else take turns.
   CalibrationState& calibration = state.mutator.calibration;
   if (wants_calibration(state, view) && (calibration.next = !calibration.next)) return Job::calibrate;
@@ -131,6 +142,7 @@ Job next_job(CollectionState& state, const View& view) HF_REQUIRES(state.graph_m
 Status do_job(CollectionState& state, const View& view, Job job) HF_REQUIRES(state.graph_mutex) {
   switch (job) {
     case Job::codes: encode(state, view); return {};
+    case Job::short_codes: shorten(state, view); return {};
     case Job::index: return index_batch(state, view);
     case Job::vacuum: begin_vacuum(state, view); return vacuum_piece(state, view);
     case Job::connect: return connect(state, view);
@@ -239,7 +251,7 @@ Result<bool> guarded_step(CollectionState& state, Job forced = Job::none) {
   return outcome;
 }
 
-/// Steps on this thread until every node of the graph at the time of the call can be reached, and has its code.
+/// Steps on this thread until every node of the graph at the time of the call can be reached, and has its codes.
 Status connect_now(CollectionState& state) {
   const GraphEpoch goal = [&] { return Pin(state.store.pins())->graph.epoch; }();
   const auto pending = [&] {
@@ -254,6 +266,11 @@ Status connect_now(CollectionState& state) {
     return wants_codes(state, *Pin(state.store.pins()));
   };
   while (uncoded()) HF_TRY(guarded_step(state, Job::codes).status());
+  const auto unshortened = [&] {
+    MutexLock lock(state.graph_mutex);
+    return wants_short_codes(state, *Pin(state.store.pins()));
+  };
+  while (unshortened()) HF_TRY(guarded_step(state, Job::short_codes).status());
   return {};
 }
 
@@ -278,14 +295,19 @@ void publish_pending(CollectionState& state) {
     retire_codes(state, made.root.epoch);
     made.codes_retired = true;
   }
+  if ((made.codes || made.short_codes) && !made.short_codes_retired) {
+    retire_short_codes(state, made.root.epoch);
+    made.short_codes_retired = true;
+  }
   if (made.calibration && !made.calibration_retired) {
     retire_calibration(state, made.root.epoch);
     made.calibration_retired = true;
   }
-  state.store.publish_graph(
-      {made.root, made.growing_begin, made.added, made.removed, made.codes.get(), made.calibration.get()});
+  state.store.publish_graph({made.root, made.growing_begin, made.added, made.removed, made.codes.get(),
+                             made.short_codes.get(), made.calibration.get()});
   state.mutator.calibration.changes += made.added.size() + made.removed;
   if (made.calibration) calibration_was_published(state, std::exchange(made.calibration, {}));
+  if (made.codes || made.short_codes) short_codes_were_published(state, std::exchange(made.short_codes, {}));
   if (made.codes) codes_were_published(state, std::exchange(made.codes, {}));
   state.store.reclaimer().retire_lists(std::exchange(made.retired, {}));
   state.store.reclaimer().retire_slots(std::exchange(made.dead, {}));

@@ -53,7 +53,11 @@ void PointStore::publish_graph(const GraphChange& change) {
   next.dead_in_graph -= change.removed;
   next.graph = change.root;
   next.growing_begin = change.growing_begin;
-  if (change.codes != nullptr) next.codes = change.codes;
+  if (change.codes != nullptr) {
+    next.codes = change.codes;
+    next.short_codes = nullptr;  // they were made from the codes before
+  }
+  if (change.short_codes != nullptr) next.short_codes = change.short_codes;
   if (change.calibration != nullptr) next.calibration = change.calibration;
   publish(next);
 }

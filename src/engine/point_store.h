@@ -32,9 +32,10 @@ struct GraphChange {
   index::GraphRoot root;
   Arrival growing_begin = 0;  ///< arrivals before are in the graph, or were dead when it was made
   std::span<const index::NewNode> added;
-  std::uint64_t removed = 0;                 ///< dead nodes that are not in it any more
-  const index::CodeTable* codes = nullptr;   ///< of all nodes; null: the ones before hold them, too
-  const Calibration* calibration = nullptr;  ///< null: the one before
+  std::uint64_t removed = 0;                       ///< dead nodes that are not in it any more
+  const index::CodeTable* codes = nullptr;         ///< of all nodes; null: the ones before hold them, too
+  const index::ShortCodes* short_codes = nullptr;  ///< null: the ones before, but none with new `codes`
+  const Calibration* calibration = nullptr;        ///< null: the one before
 };
 
 class PointStore {

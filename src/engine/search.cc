@@ -16,6 +16,7 @@
 #include "engine/nearest.h"
 #include "engine/read_stop.h"
 #include "engine/rows.h"
+#include "engine/short_coding.h"
 #include "engine/validate.h"
 #include "index/parallel_for.h"
 #include "index/read_check.h"
@@ -51,9 +52,14 @@ void find_rows(const CollectionState& state, const View& view, std::span<const f
   // Without dead nodes the walk needs no look at the stamps at all.
   const index::Visibility shown = view.dead_in_graph == 0 ? index::Visibility{} : rows.alive();
   const auto hidden = static_cast<std::uint32_t>(std::min<std::uint64_t>(view.dead_in_graph, view.graph.nodes));
-  const auto rescoring = options.preset == Preset::fast ? index::Rescoring::likely : index::Rescoring::bounded;
+  const bool fast = options.preset == Preset::fast;
+  if (fast) want_short_codes(state);
   index::search_graph(store.graph(), view.graph, query, options.k, choice.ef, shown, out,
-                      {.hidden = hidden, .stop = stop, .codes = view.codes, .rescoring = rescoring});
+                      {.hidden = hidden,
+                       .stop = stop,
+                       .codes = view.codes,
+                       .short_codes = fast ? view.short_codes : nullptr,
+                       .rescoring = fast ? index::Rescoring::likely : index::Rescoring::bounded});
   if (HF_PLANTED(growing_tier_is_not_searched)) return;
   store.arrivals().for_each_run(view.growing_begin, view.growing_end, [&](std::span<const Slot> run) {
     index::scan_slots(store.vectors(), query, run, options.k, rows.alive(), stop, out);

@@ -62,9 +62,10 @@ CollectionStats collect_stats(const CollectionState& state) {
   stats.writer_stalls = state.writer_stalls.load(std::memory_order_relaxed);
   stats.writer_stall_us = state.writer_stall_us.load(std::memory_order_relaxed);
   stats.vacuumed_slots = state.vacuumed_slots.load(std::memory_order_relaxed);
-  stats.overhead_bytes = store.slots().memory_bytes() + store.ids().memory_bytes() + store.graph().memory_bytes() +
-                         state.code_bytes.load(std::memory_order_relaxed);
-  stats.code_bytes = state.code_bytes.load(std::memory_order_relaxed);
+  stats.code_bytes =
+      state.code_bytes.load(std::memory_order_relaxed) + state.short_code_bytes.load(std::memory_order_relaxed);
+  stats.overhead_bytes =
+      store.slots().memory_bytes() + store.ids().memory_bytes() + store.graph().memory_bytes() + stats.code_bytes;
   stats.code_trainings = state.code_trainings.load(std::memory_order_relaxed);
   stats.calibrations = state.calibrations.load(std::memory_order_relaxed);
   stats.calibration_us = state.calibration_us.load(std::memory_order_relaxed);

@@ -9,7 +9,8 @@
 
 namespace holdfast::index {
 class CodeTable;
-}
+class ShortCodes;
+}  // namespace holdfast::index
 
 namespace holdfast::engine {
 
@@ -25,8 +26,9 @@ struct View {
   std::uint64_t values = 0;         ///< visible rows: more than `live` if a point has several vectors
   std::uint64_t dead_in_graph = 0;  ///< nodes of the graph that are not visible
   index::GraphRoot graph;
-  const index::CodeTable* codes = nullptr;   ///< holds the code of every node of `graph`; null: there are none yet
-  const Calibration* calibration = nullptr;  ///< beam widths that were measured; null: none yet
+  const index::CodeTable* codes = nullptr;  ///< holds the code of every node of `graph`; null: there are none yet
+  const index::ShortCodes* short_codes = nullptr;  ///< the same in 4 bits, for Preset::fast
+  const Calibration* calibration = nullptr;        ///< beam widths that were measured; null: none yet
 };
 
 }  // namespace holdfast::engine
