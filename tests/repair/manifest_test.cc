@@ -70,6 +70,34 @@ TEST_P(RepairManifestBothWays, IsMadeFromExtentsAndLog) {
 INSTANTIATE_TEST_SUITE_P(Ways, RepairManifestBothWays, ::testing::Bool(),
                          [](const auto& removed) { return removed.param ? "missing" : "damaged"; });
 
+TEST_F(RepairManifest, RowsKeepTheirType) {
+  std::map<std::uint64_t, std::vector<float>> before;
+  const CollectionConfig config{
+      .dimension = 6, .metric = Metric::cosine, .m = 8, .ef_construction = 64, .type = ComponentType::f16};
+  {
+    Database db = open_plain();
+    HF_ASSERT_OK(db.create_collection("c", config));
+    Collection c = db.collection("c").value();
+    put_batch(c, 1, 300);
+    HF_ASSERT_OK(c.wait_until_indexed());
+    HF_ASSERT_OK(c.checkpoint());
+    HF_ASSERT_OK(put(c, 11, 1'011));
+    for (std::uint64_t id = 1; id < 300; ++id) before[id] = c.get(id).value().vector;
+    HF_ASSERT_OK(db.close());
+  }
+  damage_manifests(true);
+  act(allow({Salvage::rebuild_manifest}));
+  EXPECT_TRUE(sound());
+  Database db = open_plain();
+  const Collection c = db.collection("c").value();
+  EXPECT_EQ(config, c.config());
+  for (const auto& [id, vector] : before) {
+    const auto point = c.get(id);
+    HF_ASSERT_OK(point);
+    EXPECT_EQ(vector, point->vector) << id;
+  }
+}
+
 /// The newest extents may be of a checkpoint that was never finished: chunks of two instants.
 TEST_F(RepairManifest, ExtentsOfAnInterruptedCheckpointDoNoHarm) {
   {
