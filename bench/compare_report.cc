@@ -18,9 +18,7 @@ struct RatioGoal {
   double ratio;
 };
 constexpr RatioGoal kGoals[] = {
-    {"sift-100k-128-l2", "f32", 0.95, 1.0},          {"sift-100k-128-l2", "f32", 0.99, 1.0},
     {"sift-100k-128-l2", "balanced", 0.95, 2.9},     {"sift-100k-128-l2", "balanced", 0.99, 3.2},
-    {"fashion-mnist-784-l2", "f32", 0.95, 1.0},      {"fashion-mnist-784-l2", "f32", 0.99, 1.0},
     {"fashion-mnist-784-l2", "balanced", 0.95, 3.2}, {"fashion-mnist-784-l2", "balanced", 0.99, 4.2},
     {"word2vec-300-cosine", "balanced", 0.95, 2.5},  {"gist-30k-960-l2", "fast", 0.95, 6.5},
     {"gist-30k-960-l2", "fast", 0.99, 6.5},          {"gist-30k-960-l2", "balanced", 0.95, 3.8},

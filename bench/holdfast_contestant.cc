@@ -19,7 +19,9 @@ constexpr std::uint32_t kWarmUpBeam = 100;
 const std::vector<StoreKind>& store_kinds() {
   static const std::vector<StoreKind> kinds = {
       // name, what its collection is made with, ways to search it: name, what they ask for
-      {"holdfast f32", [](CollectionConfig&) {}, {{"", [](SearchOptions&) {}}}},
+      {"holdfast f32",
+       [](CollectionConfig&) {},
+       {{"balanced", [](SearchOptions&) {}}, {"fast", [](SearchOptions& options) { options.preset = Preset::fast; }}}},
   };
   return kinds;
 }
@@ -93,12 +95,21 @@ double HoldfastContestant::reopen() {
   return recovery.total_ms;
 }
 
-/// A new one, warm: the first searches of a snapshot read what no search has read yet.
+/// A new one, warm, and with everything that a way to search wants to have made in the background: the first searches
+/// of a snapshot read what no search has read yet.
 void HoldfastContestant::take_snapshot() {
-  snapshot_ = store_->collection.snapshot();
   const Matrix& queries = setting_.set.queries;
-  for (std::uint32_t q = 0; q < std::min(kWarmUpQueries, queries.rows); ++q) {
-    must(snapshot_->search(queries.row(q), {.k = kNearest, .ef = kWarmUpBeam}).status());
+  const auto search = [&](const SearchKind& kind, std::uint32_t q) {
+    SearchOptions options{.k = kNearest, .ef = kWarmUpBeam};
+    kind.choose(options);
+    must(snapshot_->search(queries.row(q), options).status());
+  };
+  snapshot_ = store_->collection.snapshot();
+  for (const SearchKind& kind : store_kinds()[kind_].searches) search(kind, 0);
+  must(store_->collection.wait_until_indexed());
+  snapshot_ = store_->collection.snapshot();
+  for (const SearchKind& kind : store_kinds()[kind_].searches) {
+    for (std::uint32_t q = 0; q < std::min(kWarmUpQueries, queries.rows); ++q) search(kind, q);
   }
 }
 
