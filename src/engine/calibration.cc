@@ -12,6 +12,7 @@
 #include "engine/clock.h"
 #include "engine/indexer.h"
 #include "engine/rows.h"
+#include "engine/short_coding.h"
 #include "index/parallel_for.h"
 #include "index/read_check.h"
 
@@ -101,6 +102,7 @@ BeamChoice choose_beam(const View& view, const SearchOptions& options) noexcept 
 }
 
 void want_calibration(const CollectionState& state, Preset preset) noexcept {
+  if (preset == Preset::fast) want_short_codes(state);
   const std::uint32_t bit = 1U << static_cast<unsigned>(preset);
   // Asked first: a line that every reader writes to would slow all of them down.
   if ((state.calibration_wanted.load(std::memory_order_relaxed) & bit) != 0) return;
@@ -114,6 +116,7 @@ CalibrationRun::CalibrationRun(CollectionState& state, Preset preset)
   curves_.nodes = view_->graph.nodes;
   curves_.changes = state.mutator.calibration.changes;
   curves_.trainings = state.code_trainings.load(std::memory_order_relaxed);
+  curves_.by_short_codes = preset == Preset::fast && view_->short_codes != nullptr;
 }
 
 CalibrationRun::~CalibrationRun() { PinTable::release(entry_); }
@@ -259,7 +262,7 @@ namespace {
 
 /// The first preset that is wanted and not measured, or of which what was measured is out of date; none:
 /// kWalkingPresets.
-std::size_t due_preset(const CollectionState& state) HF_REQUIRES(state.graph_mutex) {
+std::size_t due_preset(const CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
   const CalibrationState& calibration = state.mutator.calibration;
   const std::uint32_t wanted = state.calibration_wanted.load(std::memory_order_relaxed);
   for (std::size_t preset = 0; preset < kWalkingPresets; ++preset) {
@@ -267,7 +270,9 @@ std::size_t due_preset(const CollectionState& state) HF_REQUIRES(state.graph_mut
     if (!calibration.published) return preset;
     const Calibration::Curves& curves = calibration.published->curves(static_cast<Preset>(preset));
     const bool changed = calibration.changes - curves.changes >= curves.nodes;  // twice as many, or half of them new
-    if (changed || state.code_trainings.load(std::memory_order_relaxed) != curves.trainings) return preset;
+    const bool shortened = static_cast<Preset>(preset) == Preset::fast && view.short_codes != nullptr;
+    if (changed || shortened != curves.by_short_codes) return preset;
+    if (state.code_trainings.load(std::memory_order_relaxed) != curves.trainings) return preset;
   }
   return kWalkingPresets;
 }
@@ -278,14 +283,14 @@ bool wants_calibration(const CollectionState& state, const View& view) {
   const CalibrationState& calibration = state.mutator.calibration;
   if (view.graph.nodes < kNodesMin) return false;
   if (calibration.failed_at == calibration.changes) return false;  // it would fail again
-  return calibration.run != nullptr || due_preset(state) != kWalkingPresets;
+  return calibration.run != nullptr || due_preset(state, view) != kWalkingPresets;
 }
 
 Result<bool> calibration_piece(CollectionState& state, const View& view, PendingGraph& made) {
   if (!wants_calibration(state, view)) return false;
   CalibrationState& calibration = state.mutator.calibration;
   if (!calibration.run) {
-    calibration.run = std::make_unique<CalibrationRun>(state, static_cast<Preset>(due_preset(state)));
+    calibration.run = std::make_unique<CalibrationRun>(state, static_cast<Preset>(due_preset(state, view)));
     return false;
   }
   CalibrationRun& run = *calibration.run;

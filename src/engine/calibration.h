@@ -50,6 +50,7 @@ class Calibration {
     std::uint64_t nodes = 0;      ///< of the graph; 0: not measured
     std::uint64_t changes = 0;    ///< CalibrationState::changes then
     std::uint64_t trainings = 0;  ///< of codes, until then
+    bool by_short_codes = false;  ///< the walks went by them
   };
 
   Calibration() = default;
@@ -74,7 +75,7 @@ struct BeamChoice {
 /// What the options ask for in this view. REQUIRES options that validate_search() lets pass.
 [[nodiscard]] BeamChoice choose_beam(const View& view, const SearchOptions& options) noexcept;
 
-/// From now on the collection is calibrated for this preset. Any thread.
+/// From now on the collection is calibrated for this preset, with the codes that its walks go by. Any thread.
 void want_calibration(const CollectionState& state, Preset preset) noexcept;
 
 /// One measurement under way.

@@ -363,6 +363,7 @@ Status calibrate(CollectionState& state, Preset preset) {
     MutexLock lock(state.graph_mutex);
     const Pin view(state.store.pins());
     if (wants_codes(state, *view)) return Job::codes;
+    if (wants_short_codes(state, *view)) return Job::short_codes;
     return state.mutator.pending || wants_calibration(state, *view) ? Job::calibrate : Job::none;
   };
   for (Job job = Job::none; (job = wanted()) != Job::none;) {

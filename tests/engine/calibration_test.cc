@@ -182,6 +182,33 @@ TEST(CalibrationInTheBackground, FollowsTheFirstSearchThatWantsARecall) {
   HF_ASSERT_OK(database->close());
 }
 
+// The walk of the fast preset goes by other codes once they are there: what was measured without them says nothing.
+TEST(CalibrationOfTheFastPreset, IsMadeWithTheCodesThatItWalksBy) {
+  constexpr std::uint32_t kWide = 160;
+  SimFileSystem fs;
+  auto database = Database::open_with("/store", options_on(fs));
+  HF_ASSERT_OK(database);
+  auto made = database->create_collection("c", {.dimension = kWide, .m = 6, .ef_construction = 40});
+  HF_ASSERT_OK(made);
+  WriteBatch batch;
+  for (std::uint64_t id = 0; id < 1'200; ++id) batch.upsert(id, vector_of(id, kWide));
+  HF_ASSERT_OK(made->write(batch));
+  HF_ASSERT_OK(made->wait_until_indexed());
+  const std::uint64_t before = made->stats().code_bytes;
+  HF_ASSERT_OK(made->calibrate(Preset::fast));
+  EXPECT_GT(made->stats().code_bytes, before) << "short codes come first";
+  EXPECT_EQ(1U, made->stats().calibrations);
+  SearchOptions options;
+  options.recall = 0.9F;
+  options.preset = Preset::fast;
+  const auto hits = made->search(vector_of(77'777, kWide), options);
+  HF_ASSERT_OK(hits);
+  EXPECT_EQ(Beam::calibrated, hits->beam);
+  HF_ASSERT_OK(made->wait_until_indexed());
+  HF_ASSERT_OK(made->calibrate(Preset::fast));
+  EXPECT_EQ(1U, made->stats().calibrations) << "nothing has changed";
+}
+
 TEST_F(Calibrated, PresetsAndConflictsAreTyped) {
   put(0, 1'200);
   const Snapshot snapshot = collection_->snapshot();
