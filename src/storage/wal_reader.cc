@@ -180,8 +180,8 @@ class LogReader {
     const Lsn successor = i + 1 < segments_.size() ? segments_[i + 1].first_lsn : missing_newest_;
     stop_ = last ? kNoLimit : successor - 1;
     HF_ASSIGN(const auto file, fs_.open(path_of(*segment_), os::FileSystem::Access::read));
-    HF_ASSIGN(const Bytes content, read_segment_bytes(*file));
-    bytes_ = content;
+    HF_ASSIGN(const SegmentBytes content, read_segment_bytes(*file));
+    bytes_ = content.bytes();
     Status status = segment_->state == SegmentState::valid ? walk(last) : unreadable_segment(last);
     bytes_ = {};
     return status;

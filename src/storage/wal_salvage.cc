@@ -77,8 +77,8 @@ class RemainsReader {
     const Lsn stop = i + 1 < segments_.size() ? segments_[i + 1].header.first_lsn : kPlausibleLsn;  // V1
     if (stop <= last_.lsn + 1 && i + 1 < segments_.size()) return {};
     HF_ASSIGN(const auto file, fs_.open(os::join(options_.directory, segments_[i].name), os::FileSystem::Access::read));
-    HF_ASSIGN(const Bytes content, read_segment_bytes(*file));
-    const ByteSpan bytes = content;
+    HF_ASSIGN(const SegmentBytes content, read_segment_bytes(*file));
+    const ByteSpan bytes = content.bytes();
     std::uint64_t at = kSegmentHeaderBytes;
     while (const auto found = find_frame(bytes, at, bytes.size(), segments_[i].header.salt)) {
       at = found->end();

@@ -1,17 +1,30 @@
 #include "storage/wal_scan.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/try.h"
 
 namespace holdfast::storage {
 
-Result<Bytes> read_segment_bytes(const os::File& file) {
+Result<SegmentBytes> read_segment_bytes(const os::File& file) {
+  constexpr std::uint64_t kPiece = std::uint64_t{1} << 20;
   HF_ASSIGN(const std::uint64_t size, file.size());
-  Bytes bytes(static_cast<std::size_t>(size));
-  HF_ASSIGN(const std::size_t count, file.read_at(0, bytes));
-  bytes.resize(count);  // shorter if it was cut meanwhile
-  return bytes;
+  SegmentBytes segment;
+  if (size == 0) return segment;
+  segment.memory_ = Pages::map(static_cast<std::size_t>(size), Pages::Size::huge);
+  if (segment.memory_.empty()) return Status(StatusCode::resource_exhausted, "no memory to read a segment of the log");
+  Bytes piece(static_cast<std::size_t>(std::min(size, kPiece)));
+  while (segment.size_ < size) {
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), size - segment.size_));
+    HF_ASSIGN(const std::size_t count, file.read_at(segment.size_, std::span(piece).first(wanted)));
+    const ByteSpan got = ByteSpan(piece).first(count);
+    // What is all zeros stays as it was mapped, and takes no memory.
+    if (find_nonzero(got, 0) != count) std::memcpy(segment.memory_.data() + segment.size_, got.data(), count);
+    segment.size_ += count;
+    if (count != wanted) break;  // shorter: it was cut meanwhile
+  }
+  return segment;
 }
 
 std::uint64_t find_nonzero(ByteSpan bytes, std::uint64_t from) noexcept {

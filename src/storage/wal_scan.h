@@ -8,14 +8,26 @@
 #include <optional>
 
 #include "base/coding.h"
+#include "base/pages.h"
 #include "os/file_system.h"
 #include "storage/wal_format.h"
 
 namespace holdfast::storage {
 
-/// All bytes of a segment. Read, not mapped: of a sector that the disk cannot read, and of a file that becomes shorter,
-/// a mapping would be a signal. Takes as much memory as the file is long. io_error.
-[[nodiscard]] Result<Bytes> read_segment_bytes(const os::File& file);
+/// All bytes of a segment.
+class SegmentBytes {
+ public:
+  [[nodiscard]] ByteSpan bytes() const noexcept { return {memory_.data(), size_}; }
+
+ private:
+  friend Result<SegmentBytes> read_segment_bytes(const os::File& file);
+  Pages memory_;
+  std::size_t size_ = 0;
+};
+/// Read, not mapped: of a sector that the disk cannot read, and of a file that becomes shorter, a mapping would be a
+/// signal. Takes as much memory as the file has bytes that are not zero: a segment is filled with zeros when it is
+/// made. io_error, resource_exhausted.
+[[nodiscard]] Result<SegmentBytes> read_segment_bytes(const os::File& file);
 
 /// First offset >= from (a multiple of 8) of an 8-byte word that is not zero, or of the odd bytes at the end;
 /// bytes.size() if there is none.

@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <string>
 
 #include "storage/storage_test_util.h"
 #include "storage/wal_scan.h"
+#include "support/sim_file_system.h"
 
 namespace holdfast::storage {
 namespace {
@@ -123,6 +126,26 @@ TEST(WalScan, LookAlikesStayLinear) {
     store<std::uint16_t>(file.data() + at + 14, 7);
   }
   EXPECT_FALSE(find_frame(file, 0, file.size(), kSalt));
+}
+
+// Read piece by piece, and pieces of zeros are left out: the bytes are the file's all the same.
+TEST(WalScan, ASegmentIsReadAsItIs) {
+  constexpr std::size_t kPiece = std::size_t{1} << 20;
+  testing::SimFileSystem disk(1);
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{1}, std::size_t{4'096}, kPiece - 1, kPiece, kPiece + 1, 3 * kPiece + 4'096}) {
+    for (const std::size_t at : {std::size_t{0}, kPiece - 1, kPiece, 2 * kPiece + 5, 3 * kPiece + 4'095}) {
+      SCOPED_TRACE(std::to_string(size) + ", a byte at " + std::to_string(at));
+      Bytes content(size);
+      if (at < size) content[at] = std::byte{7};
+      const std::string path = "/" + std::to_string(size) + "-" + std::to_string(at);
+      auto file = disk.create(path);
+      ASSERT_TRUE(file.ok() && (*file)->write_at(0, content).ok());
+      const auto read = read_segment_bytes(**file);
+      ASSERT_TRUE(read.ok()) << read.status().to_string();
+      EXPECT_TRUE(std::equal(content.begin(), content.end(), read->bytes().begin(), read->bytes().end()));
+    }
+  }
 }
 
 }  // namespace
