@@ -37,6 +37,17 @@ bool parse_uuid(std::string_view text, std::uint64_t& high, std::uint64_t& low) 
   return true;
 }
 
+/// The beginning of what somebody wrote, for a message: in quotes and on one line, whatever it holds.
+std::string shown(std::string_view text) {
+  constexpr std::size_t kMost = 64;
+  std::string out = "'";
+  for (const char c : text.substr(0, kMost)) {
+    const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+    out += control ? '?' : c;
+  }
+  return out + "'";
+}
+
 }  // namespace
 
 PointId PointId::uuid(const std::array<std::uint8_t, 16>& bytes) noexcept {
@@ -53,8 +64,8 @@ Result<PointId> PointId::parse(std::string_view text) {
   if (parse_uuid(text, high, low)) return from_parts(Kind::uuid, high, low);
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), low);
   if (error == std::errc{} && end == text.data() + text.size() && !text.empty()) return PointId(low);
-  return Status(StatusCode::invalid_argument, "'" + std::string(text.substr(0, 64)) +
-                                                  "' is no point id: expected a number below 2^64 or a UUID "
+  return Status(StatusCode::invalid_argument, shown(text) +
+                                                  " is no point id: expected a number below 2^64 or a UUID "
                                                   "such as 018f3a5e-7c1d-7e32-9b4a-0123456789ab");
 }
 
@@ -81,8 +92,7 @@ Result<Metric> parse_metric(std::string_view text) {
     if (text == to_string(metric)) return metric;
   }
   if (text == "ip" || text == "dot") return Metric::inner_product;
-  return Status(StatusCode::invalid_argument,
-                "'" + std::string(text.substr(0, 64)) + "' is no metric: expected l2, inner_product or cosine");
+  return Status(StatusCode::invalid_argument, shown(text) + " is no metric: expected l2, inner_product or cosine");
 }
 
 std::string_view to_string(Preset preset) noexcept {
@@ -98,8 +108,7 @@ Result<Preset> parse_preset(std::string_view text) {
   for (const Preset preset : {Preset::balanced, Preset::fast, Preset::exact}) {
     if (text == to_string(preset)) return preset;
   }
-  return Status(StatusCode::invalid_argument,
-                "'" + std::string(text.substr(0, 64)) + "' is no preset: expected balanced, fast or exact");
+  return Status(StatusCode::invalid_argument, shown(text) + " is no preset: expected balanced, fast or exact");
 }
 
 std::string_view to_string(Beam beam) noexcept {
@@ -128,8 +137,8 @@ Result<ComponentType> parse_component_type(std::string_view text) {
        {ComponentType::f32, ComponentType::f16, ComponentType::bf16, ComponentType::i8, ComponentType::u8}) {
     if (text == to_string(type)) return type;
   }
-  return Status(StatusCode::invalid_argument, "'" + std::string(text.substr(0, 64)) +
-                                                  "' is no type of components: expected f32, f16, bf16, i8 or u8");
+  return Status(StatusCode::invalid_argument,
+                shown(text) + " is no type of components: expected f32, f16, bf16, i8 or u8");
 }
 
 std::string_view to_string(Durability durability) noexcept {

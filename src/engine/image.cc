@@ -121,6 +121,9 @@ Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn) {
   }
   state.name = name;
   if (!decode_space(space, state.config)) return damaged("unknown metric or type of components");
+  if ((version >= kStateVersion) != (state.config.type != ComponentType::f32)) {
+    return damaged("the engine's state is of a version that does not go with its type of components");
+  }
   view.lsn = lsn;
   if (reader.remaining() != 0 || !validate_config(state.config).ok() || !plausible(state)) {
     return damaged("the engine's state contradicts itself");

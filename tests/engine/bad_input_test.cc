@@ -183,6 +183,10 @@ TEST_F(BadInput, ids) {
     SCOPED_TRACE(id);
     HF_EXPECT_CODE(StatusCode::invalid_argument, PointId::parse(id));
   }
+  const auto lines = PointId::parse("two\nlines\x7f");
+  ASSERT_FALSE(lines.ok());
+  EXPECT_EQ(std::string_view::npos, lines.status().message().find('\n'))
+      << "a message is one line, whatever was written";
   EXPECT_EQ(PointId::parse("18446744073709551615")->number(), ~std::uint64_t{0});
 }
 

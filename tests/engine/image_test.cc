@@ -50,6 +50,17 @@ TEST(ImageState, names_the_type_of_the_components) {
   EXPECT_FALSE(decode_extent_note(encode_extent_note(unknown.config)).has_value());
 }
 
+TEST(ImageState, a_type_in_a_version_that_has_none_is_refused) {
+  ImageState state = sample();
+  state.config.type = ComponentType::f16;
+  Bytes typed = encode_image_state(state);
+  typed[0] = std::byte{2};
+  EXPECT_EQ(StatusCode::data_damaged, decode_image_state(typed, 3).status().code());
+  Bytes plain = encode_image_state(sample());
+  plain[0] = std::byte{3};
+  EXPECT_EQ(StatusCode::data_damaged, decode_image_state(plain, 3).status().code());
+}
+
 TEST(ImageState, every_truncation_is_refused) {
   const Bytes bytes = encode_image_state(sample());
   for (std::size_t size = 0; size < bytes.size(); ++size) {
