@@ -4,9 +4,13 @@
 
 namespace holdfast::bench {
 
+void add_out(CLI::App& program, CommonArguments& common) {
+  program.add_option("--out", common.out, "folder for results and, meanwhile, for the stores")->capture_default_str();
+}
+
 void add_common(CLI::App& program, CommonArguments& common) {
   program.add_option("--data", common.data, "folder of the data sets [HOLDFAST_DATA, ../shared/data]");
-  program.add_option("--out", common.out, "folder for results and, meanwhile, for the stores")->capture_default_str();
+  add_out(program, common);
   program.add_option("--rows", common.rows, "only the first rows; 0: all")->capture_default_str();
   program.add_option("--queries", common.queries, "only the first queries; 0: all")->capture_default_str();
 }

@@ -7,6 +7,8 @@
 
 namespace holdfast::bench {
 
+/// Where results go; for programs that read no data sets.
+void add_out(CLI::App& program, CommonArguments& common);
 void add_common(CLI::App& program, CommonArguments& common);
 /// Without `batch`, which means something else to some programs.
 void add_graph(CLI::App& program, BuildSettings& build);

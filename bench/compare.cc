@@ -191,7 +191,7 @@ class Comparison {
         " codes and ids %.0f, mapped vectors as far as touched %.0f\n",
         store.name().c_str(), set_.queries.rows, kReferenceBeam, per_point(static_cast<double>(memory.anonymous)),
         per_point(static_cast<double>(memory.other)), per_point(static_cast<double>(memory.vectors)));
-    const bool goal = set_.name == "fashion-mnist-784-l2" && store.name() != stores_[0]->name();
+    const bool goal = set_.name == "fashion-mnist-784-l2" && &store == stores_[0].get();
     report_.figure(named(store, "serving memory without mapped vectors / hnswlib"), served / reference().trimmed_bytes,
                    "x", goal ? at_most(kServingGoal) : Goal{});
     report_.figure(named(store, "serving memory, mapped vectors included / hnswlib"),

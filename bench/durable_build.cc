@@ -1,7 +1,9 @@
 #include "bench/durable_build.h"
 
 #include <algorithm>
+#include <optional>
 
+#include "bench/load_support.h"
 #include "bench/machine.h"
 #include "bench/report.h"
 
@@ -27,6 +29,10 @@ Store build_durably(const std::filesystem::path& path, const Matrix& base, Metri
   if (settings.configure != nullptr) settings.configure(config);
   Collection collection = must(database.create_collection(kCollection, config));
 
+  std::optional<Ticker> progress;
+  if (settings.progress) {
+    progress.emplace(std::chrono::seconds(settings.progress_s), [&] { settings.progress(collection.stats()); });
+  }
   const Stopwatch total;
   WriteBatch batch;
   for (std::uint32_t begin = 0; begin < base.rows; begin += settings.batch) {

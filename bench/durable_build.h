@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "bench/datasets.h"
@@ -18,6 +19,9 @@ struct BuildSettings {
   std::uint32_t threads = 2;
   std::uint32_t batch = 1'000;                     ///< points per write
   void (*configure)(CollectionConfig&) = nullptr;  ///< what else the collection is made with
+  /// Called from another thread every progress_s seconds, if there is one.
+  std::function<void(const CollectionStats&)> progress = {};
+  std::uint32_t progress_s = 10;
 };
 
 struct BuildTimes {

@@ -117,13 +117,19 @@ ServingMemory HoldfastContestant::serving_memory(std::uint32_t ef) {
   snapshot_.reset();
   must(store_->database.close());
   store_.reset();
-  const auto queries = setting_.scratch.fresh("queries");
-  must(write_matrix(queries, setting_.set.queries.values, setting_.set.queries.dim));
-  Child child({"serve-once", "--store", path_.string(), "--query-file", queries.string(), "--ef", std::to_string(ef),
-               "--kind", std::to_string(kind_)});
+  const ServingMemory memory = serving_memory_of(path_, setting_.set.queries, kind_, ef, setting_.scratch);
+  reopen();
+  return memory;
+}
+
+ServingMemory serving_memory_of(const std::filesystem::path& store, const Matrix& queries, std::size_t kind,
+                                std::uint32_t ef, Scratch& scratch) {
+  const auto asked = scratch.fresh("queries");
+  must(write_matrix(asked, queries.values, queries.dim));
+  Child child({"serve-once", "--store", store.string(), "--query-file", asked.string(), "--ef", std::to_string(ef),
+               "--kind", std::to_string(kind)});
   const auto reply = nlohmann::json::parse(child.read_all(), nullptr, false);
   if (!child.wait() || reply.is_discarded()) fail("the serving process failed");
-  reopen();
   return {reply["anonymous"], reply["vectors"], reply["other"]};
 }
 

@@ -35,6 +35,11 @@ struct ServingMemory {
   std::uint64_t other = 0;      ///< pages of all other mapped files of the store: lists, codes, ids
 };
 
+/// Opens the store, asks all queries (first way to search of store_kinds()[kind], beam `ef`), in a process of its own.
+/// REQUIRES that the store is closed.
+[[nodiscard]] ServingMemory serving_memory_of(const std::filesystem::path& store, const Matrix& queries,
+                                              std::size_t kind, std::uint32_t ef, Scratch& scratch);
+
 class HoldfastContestant : public Contestant {
  public:
   HoldfastContestant(const Setting& setting, std::size_t kind);
@@ -50,7 +55,7 @@ class HoldfastContestant : public Contestant {
   /// Closes it and opens it again. Returns how long that took, in milliseconds.
   double reopen();
   [[nodiscard]] CollectionStats stats() const;
-  /// Closes the store, opens and searches it in a process of its own (`ef`, first mode), and opens it again.
+  /// serving_memory_of(); meanwhile the store is closed.
   [[nodiscard]] ServingMemory serving_memory(std::uint32_t ef);
 
  private:

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <functional>
@@ -60,6 +61,7 @@ using Path = std::filesystem::path;
 struct Rates {
   std::vector<double> records_per_s;
   std::vector<double> syncs_per_s;
+  std::vector<double> syncs_per_record;
   std::vector<double> records_per_group;
   std::vector<double> latency_p50_us;
   std::vector<double> latency_p99_us;
@@ -163,6 +165,7 @@ class Ingest {
     const auto records = static_cast<double>(counts.records);
     mode.rates.records_per_s.push_back(records / seconds);
     mode.rates.syncs_per_s.push_back(static_cast<double>(counts.syncs) / seconds);
+    mode.rates.syncs_per_record.push_back(static_cast<double>(counts.syncs) / std::max(1.0, records));
     mode.rates.records_per_group.push_back(counts.groups == 0 ? 0 : records / static_cast<double>(counts.groups));
     mode.rates.latency_p50_us.push_back(quantile(latency, 0.50));
     mode.rates.latency_p99_us.push_back(quantile(latency, 0.99));
@@ -171,16 +174,18 @@ class Ingest {
   }
 
   void print(double raw) const {
-    std::printf("\n%-34s %10s %9s %9s %9s %9s %9s   (medians of %u rounds; the disk: %.0f fdatasync/s)\n", "",
-                "records/s", "/ disk", "fsyncs/s", "per group", "p50 us", "p99 us", arguments_.rounds, raw);
+    std::printf("\n%-34s %10s %9s %9s %10s %9s %9s %9s   (medians of %u rounds; the disk: %.0f fdatasync/s)\n", "",
+                "records/s", "/ disk", "fsyncs/s", "fsyncs/rec", "per group", "p50 us", "p99 us", arguments_.rounds,
+                raw);
     for (const Mode& mode : modes_) {
       const Rates& r = mode.rates;
       std::printf("%-34s %10.0f %9.2f", (mode.name + ", " + writers_text(mode.writers)).c_str(),
                   median(r.records_per_s), median(r.records_per_s) / raw);
       if (median(r.records_per_group) > 0) {
-        std::printf(" %9.0f %9.2f", median(r.syncs_per_s), median(r.records_per_group));
+        std::printf(" %9.0f %10.3f %9.2f", median(r.syncs_per_s), median(r.syncs_per_record),
+                    median(r.records_per_group));
       } else {
-        std::printf(" %9s %9s", "", "");
+        std::printf(" %9s %10s %9s", "", "", "");
       }
       std::printf(" %9.1f %9.1f\n", median(r.latency_p50_us), median(r.latency_p99_us));
     }
@@ -196,20 +201,27 @@ class Ingest {
     return found;
   }
 
+  [[nodiscard]] double syncs_per_record(const std::string& name, std::uint32_t writers) const {
+    for (const Mode& mode : modes_) {
+      if (mode.writers == writers && mode.name == name) return median(mode.rates.syncs_per_record);
+    }
+    return 0;
+  }
+
   void report(double raw) {
     report_.figure("disk: 4 KiB write + fdatasync", raw, "1/s");
     for (const Mode& mode : modes_) {
       const std::string name = mode.name + ", " + writers_text(mode.writers);
       report_.figure("ingest, " + name, median(mode.rates.records_per_s), "records/s");
-      report_.details()["modes"][name] = {{"records_per_s", mode.rates.records_per_s},
-                                          {"syncs_per_s", mode.rates.syncs_per_s},
-                                          {"records_per_group", mode.rates.records_per_group},
-                                          {"latency_p50_us", mode.rates.latency_p50_us},
-                                          {"latency_p99_us", mode.rates.latency_p99_us}};
+      report_.details()["modes"][name] = {
+          {"records_per_s", mode.rates.records_per_s},       {"syncs_per_s", mode.rates.syncs_per_s},
+          {"syncs_per_record", mode.rates.syncs_per_record}, {"records_per_group", mode.rates.records_per_group},
+          {"latency_p50_us", mode.rates.latency_p50_us},     {"latency_p99_us", mode.rates.latency_p99_us}};
     }
     for (const std::uint32_t writers : {1u, arguments_.writers}) {
       const std::string who = "ingest, " + writers_text(writers) + ", sync: ";
       const double own = best("holdfast sync", writers);
+      report_.figure(who + "fdatasyncs per record", syncs_per_record("holdfast sync", writers), "");
       report_.figure(who + "records per fdatasync of the bare disk", own / raw, "x");
       report_.figure(who + "sync / none", own / best("holdfast none", writers), "x");
       for (const char* const other : {kSqlite, kRocksdb}) {

@@ -100,6 +100,19 @@ struct LoadSmoothArguments {
 };
 void run_load_smooth(const LoadSmoothArguments& arguments);
 
+// --- a reader on a snapshot, beside other snapshots and a writer ---
+struct LoadPinnedArguments {
+  CommonArguments common;
+  std::string dataset = "sift-100k-128-l2";
+  BuildSettings build;
+  std::uint32_t ef = 100;
+  std::uint32_t snapshots = 10;  ///< besides the reader's
+  std::uint32_t rounds = 8;
+  double seconds = 2;  ///< of a slice
+  std::uint64_t seed = 1;
+};
+void run_load_pinned(const LoadPinnedArguments& arguments);
+
 /// Adds `load` with all its programs.
 void add_load_programs(CLI::App& app);
 

@@ -94,6 +94,20 @@ void add_holders(CLI::App& load) {
   program->callback([] { run_load_holders(arguments); });
 }
 
+void add_pinned(CLI::App& load) {
+  static LoadPinnedArguments arguments;
+  auto* const program = load.add_subcommand("pinned", "searches on a snapshot beside other snapshots and a writer");
+  add_common(*program, arguments.common);
+  add_graph(*program, arguments.build);
+  program->add_option("--dataset", arguments.dataset)->capture_default_str();
+  program->add_option("--ef", arguments.ef)->capture_default_str();
+  program->add_option("--snapshots", arguments.snapshots, "besides the reader's")->capture_default_str();
+  program->add_option("--rounds", arguments.rounds)->capture_default_str()->check(CLI::PositiveNumber);
+  program->add_option("--seconds", arguments.seconds, "of a slice")->capture_default_str();
+  program->add_option("--seed", arguments.seed)->capture_default_str();
+  program->callback([] { run_load_pinned(arguments); });
+}
+
 void add_smooth(CLI::App& load) {
   static LoadSmoothArguments arguments;
   auto* const program = load.add_subcommand("ingest-smooth", "a writer faster than the indexer, second by second");
@@ -115,6 +129,7 @@ void add_load_programs(CLI::App& app) {
   add_churn(*load);
   add_snapshot_cost(*load);
   add_holders(*load);
+  add_pinned(*load);
   add_smooth(*load);
 }
 

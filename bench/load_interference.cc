@@ -12,10 +12,8 @@
 // The same is shown in processor time of the reader's thread: what caches, memory and locks cost, without the turns
 // that the scheduler gives to other threads. On a machine that others use, too, that is all that can be told apart.
 #include <array>
-#include <atomic>
 #include <cstdio>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "bench/curve.h"
@@ -23,77 +21,18 @@
 #include "bench/load_support.h"
 #include "bench/machine.h"
 #include "bench/report.h"
+#include "bench/watched_reader.h"
 
 namespace holdfast::bench {
 
 namespace {
 
 constexpr double kRatioGoal = 1.5;
-constexpr std::uint32_t kWarmUp = 200;  // searches of a slice's reader that do not count
 constexpr std::uint32_t kUpdatesPerCheckpoint = 2'000;
 constexpr std::uint32_t kCheckpointsPerSliceMax = 20;
 
 enum class Beside : std::uint8_t { spin, checkpoints, indexer, vacuum };
 constexpr std::array<const char*, 4> kBesideNames{"a spinning thread", "checkpoints", "the indexer", "vacuum"};
-
-/// Microseconds of each search that counted: by the clock, and of processor time.
-struct Latencies {
-  std::vector<double> us;
-  std::vector<double> processor_us;
-
-  void add(const Latencies& more) {
-    us.insert(us.end(), more.us.begin(), more.us.end());
-    processor_us.insert(processor_us.end(), more.processor_us.begin(), more.processor_us.end());
-  }
-};
-
-/// A reader on a thread of its own, for one slice.
-class Reader {
- public:
-  /// Searches `held`, or the newest state each time if there is none.
-  Reader(const Collection& collection, const Matrix& queries, std::uint32_t ef, std::optional<Snapshot> held)
-      : thread_([=, this, &queries](const std::stop_token& stop) { read(stop, collection, queries, ef, held); }) {
-    ready_.wait(false);
-  }
-  /// From now until close() searches count.
-  void open() { window_.store(++windows_); }
-  void close() { window_.store(0); }
-  /// Ends the reader.
-  [[nodiscard]] Latencies finish() {
-    thread_.request_stop();
-    thread_.join();
-    return std::move(latencies_);
-  }
-
- private:
-  void read(const std::stop_token& stop, const Collection& collection, const Matrix& queries, std::uint32_t ef,
-            const std::optional<Snapshot>& held) {
-    for (std::uint32_t i = 0; !stop.stop_requested(); ++i) {
-      if (i == kWarmUp) {
-        ready_.store(true);
-        ready_.notify_one();
-      }
-      const auto query = queries.row(i % queries.rows);
-      const std::uint32_t window = window_.load();
-      const double processor = thread_processor_seconds();
-      const Stopwatch watch;
-      const Hits hits =
-          must(held ? held->search(query, {.k = 10, .ef = ef}) : collection.search(query, {.k = 10, .ef = ef}));
-      const double us = watch.seconds() * 1e6;
-      const double processor_us = (thread_processor_seconds() - processor) * 1e6;
-      if (hits.size() != 10) fail("a search found " + std::to_string(hits.size()) + " points");
-      if (window == 0 || window_.load() != window) continue;
-      latencies_.us.push_back(us);
-      latencies_.processor_us.push_back(processor_us);
-    }
-  }
-
-  std::atomic<bool> ready_{false};        // nothing else is read through it
-  std::atomic<std::uint32_t> window_{0};  // number of the open one, 0: none; latencies are handed over by the join
-  std::uint32_t windows_ = 0;
-  Latencies latencies_;
-  std::jthread thread_;
-};
 
 class Interference {
  public:
@@ -151,12 +90,12 @@ class Interference {
     }
   }
 
-  [[nodiscard]] Reader reader(std::optional<Snapshot> held = {}) {
-    return Reader(store_->collection, set_.queries, arguments_.ef, std::move(held));
+  [[nodiscard]] WatchedReader reader(std::optional<Snapshot> held = {}) {
+    return WatchedReader(store_->collection, set_.queries, arguments_.ef, std::move(held));
   }
 
-  Latencies beside_spinning() {
-    Reader watched = reader();
+  WatchedSearches beside_spinning() {
+    WatchedReader watched = reader();
     watched.open();
     const Stopwatch watch;
     while (watch.seconds() < arguments_.seconds) {
@@ -166,8 +105,8 @@ class Interference {
   }
 
   /// Between two checkpoints some points change, and are indexed, so that the next one has lists and rows to write.
-  Latencies beside_checkpoints() {
-    Reader watched = reader();
+  WatchedSearches beside_checkpoints() {
+    WatchedReader watched = reader();
     double measured = 0;
     for (std::uint32_t i = 0; i < kCheckpointsPerSliceMax && measured < arguments_.seconds; ++i) {
       const std::uint32_t updates = std::min(kUpdatesPerCheckpoint, set_.base.rows / 10);
@@ -182,8 +121,8 @@ class Interference {
     return watched.finish();
   }
 
-  Latencies beside_indexer() {
-    Reader watched = reader(store_->collection.snapshot());
+  WatchedSearches beside_indexer() {
+    WatchedReader watched = reader(store_->collection.snapshot());
     write_rows(set_.base.rows, coming_, true);
     watched.open();
     must(store_->collection.wait_until_indexed());
@@ -191,18 +130,18 @@ class Interference {
     return watched.finish();
   }
 
-  Latencies beside_vacuum() {
+  WatchedSearches beside_vacuum() {
     WriteBatch batch;
     for (std::uint64_t id = 0; id < coming_; ++id) batch.erase(set_.base.rows + id);
     must(store_->collection.write(batch, {.durability = Durability::none}).status());
-    Reader watched = reader();
+    WatchedReader watched = reader();
     watched.open();
     must(store_->collection.vacuum());
     watched.close();
     return watched.finish();
   }
 
-  void take(std::uint32_t round, Beside beside, const Latencies& latencies) {
+  void take(std::uint32_t round, Beside beside, const WatchedSearches& latencies) {
     const auto which = static_cast<std::size_t>(beside);
     if (latencies.us.empty()) fail(std::string("no search fell into a window beside ") + kBesideNames[which]);
     const LatencyFigures figures = latency_figures(latencies.us);
@@ -250,7 +189,7 @@ class Interference {
   const float amplitude_;
   const std::uint32_t coming_;
   std::optional<Store> store_;
-  std::array<Latencies, 4> all_;
+  std::array<WatchedSearches, 4> all_;
   std::array<std::vector<double>, 4> slice_p99_us_;
 };
 

@@ -77,12 +77,50 @@ void add_programs(CLI::App& app) {
   recalling->add_option("--dataset", recalls.dataset, "[sift, fashion-mnist, gist, word2vec and glove]");
   recalling->callback([] { run_recall(recalls); });
 
+  static MultiQueryArguments multi;
+  auto* const asking = app.add_subcommand("multi", "batch search on all cores beside independent processes");
+  add_common(*asking, multi.common);
+  add_graph(*asking, multi.build);
+  asking->add_option("--dataset", multi.dataset)->capture_default_str();
+  asking->add_option("--ef", multi.ef)->capture_default_str()->check(CLI::PositiveNumber);
+  asking->add_option("--rounds", multi.rounds)->capture_default_str()->check(CLI::PositiveNumber);
+  asking->add_option("--seconds", multi.seconds, "of a turn")->capture_default_str();
+  asking->callback([] { run_multi_query(multi); });
+
+  static BuildScalingArguments scaling;
+  auto* const building = app.add_subcommand("scaling", "a durable build by more and more threads");
+  add_common(*building, scaling.common);
+  add_graph(*building, scaling.build);
+  add_batch(*building, scaling.build);
+  building->add_option("--dataset", scaling.dataset)->capture_default_str();
+  building->add_option("--rounds", scaling.rounds)->capture_default_str()->check(CLI::PositiveNumber);
+  building->callback([] { run_build_scaling(scaling); });
+
   auto* const ingesting = app.add_subcommand("ingest", "durable records per second, beside other stores and the disk");
   add_common(*ingesting, ingest.common);
   ingesting->add_option("--writers", ingest.writers)->capture_default_str()->check(CLI::PositiveNumber);
   ingesting->add_option("--rounds", ingest.rounds)->capture_default_str()->check(CLI::PositiveNumber);
   ingesting->add_option("--seconds", ingest.seconds, "per measurement")->capture_default_str();
   ingesting->callback([] { run_ingest(ingest); });
+}
+
+void add_million(CLI::App& app) {
+  static MillionArguments arguments;
+  auto* const program = app.add_subcommand("million", "a large synthetic store, built, searched and churned");
+  add_out(*program, arguments.common);
+  add_graph(*program, arguments.build);
+  add_batch(*program, arguments.build);
+  program->add_option("--rows", arguments.rows)->capture_default_str()->check(CLI::Range(1'000u, 10'000'000u));
+  program->add_option("--small-rows", arguments.small_rows)->capture_default_str()->check(CLI::PositiveNumber);
+  program->add_option("--queries", arguments.queries, "timed")->capture_default_str()->check(CLI::PositiveNumber);
+  program->add_option("--judged", arguments.judged, "of them")->capture_default_str()->check(CLI::PositiveNumber);
+  program->add_option("--turns", arguments.turns, "of searching")->capture_default_str()->check(CLI::PositiveNumber);
+  program->add_option("--percent", arguments.percent, "of the points are churned")->check(CLI::Range(1u, 100u));
+  program->add_option("--seed", arguments.seed)->capture_default_str();
+  program->callback([] {
+    if (arguments.small_rows > arguments.rows) fail("the small store is larger than the large one");
+    run_million(arguments);
+  });
 }
 
 /// Programs that others start; of no use by themselves.
@@ -103,6 +141,13 @@ void add_children(CLI::App& app) {
   serving->add_option("--kind", serve.kind);
   serving->add_option("--mode", serve.mode);
   serving->callback([] { run_serve_once(serve); });
+  static MultiQueryChildArguments searcher;
+  auto* const searching = app.add_subcommand("multi-child")->group("");
+  searching->add_option("--store", searcher.store)->required();
+  searching->add_option("--query-file", searcher.queries)->required();
+  searching->add_option("--ef", searcher.ef);
+  searching->add_option("--first", searcher.first);
+  searching->callback([] { run_multi_query_child(searcher); });
   auto* const writing = app.add_subcommand("write-until-killed")->group("");
   writing->add_option("--store", store)->required();
   writing->callback([] { run_write_until_killed(store); });
@@ -115,6 +160,7 @@ int main(int argc, char** argv) {
   CLI::App app("Figures of Holdfast; see docs/figures.md");
   app.require_subcommand(1);
   holdfast::bench::add_programs(app);
+  holdfast::bench::add_million(app);
   holdfast::bench::add_load_programs(app);
   holdfast::bench::add_children(app);
   try {

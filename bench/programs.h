@@ -66,6 +66,44 @@ struct IngestArguments {
 };
 void run_ingest(const IngestArguments& arguments);
 
+struct MultiQueryArguments {
+  CommonArguments common;
+  std::string dataset = "sift-100k-128-l2";
+  BuildSettings build;
+  std::uint32_t ef = 100;
+  std::uint32_t rounds = 7;
+  double seconds = 1;  ///< of a turn, at least
+};
+/// Batch search on all cores against independent processes.
+void run_multi_query(const MultiQueryArguments& arguments);
+
+struct BuildScalingArguments {
+  CommonArguments common;
+  std::string dataset = "sift-100k-128-l2";
+  BuildSettings build;  ///< `threads` is what varies
+  std::uint32_t rounds = 3;
+};
+/// Time of a durable build against the threads that build the graph.
+void run_build_scaling(const BuildScalingArguments& arguments);
+
+struct MillionArguments {
+  CommonArguments common;
+  BuildSettings build;
+  std::uint32_t dim = 128;
+  std::uint32_t rows = 1'000'000;
+  std::uint32_t small_rows = 100'000;
+  std::uint32_t queries = 2'000;  ///< that are timed
+  std::uint32_t judged = 500;     ///< of them, by exact search
+  std::uint32_t checked = 20;     ///< of those, by float64
+  std::uint32_t turns = 3;
+  double turn_seconds = 0.1;        ///< at least
+  std::uint32_t percent = 10;       ///< of the points are replaced or deleted
+  std::uint32_t churn_batch = 100;  ///< operations per write
+  std::uint64_t seed = 1;
+};
+/// A large synthetic store, built, searched and churned, beside a small one.
+void run_million(const MillionArguments& arguments);
+
 /// The set if it is there, else SKIPPED is printed and a synthetic set of its shape returned.
 [[nodiscard]] Dataset dataset_or_stand_in(const CommonArguments& common, const std::string& name);
 
@@ -81,6 +119,14 @@ struct ServeArguments {
 };
 /// Opens, asks all queries, prints where its memory lies as one line of JSON; see serve_child.cc.
 void run_serve_once(const ServeArguments& arguments);
+struct MultiQueryChildArguments {
+  std::filesystem::path store;
+  std::filesystem::path queries;  ///< in the format of .fbin
+  std::uint32_t ef = 100;
+  std::uint32_t first = 0;  ///< query that it begins with
+};
+/// Opens, prints a line of JSON when it is warm, then for each line with a number of seconds one with its rate.
+void run_multi_query_child(const MultiQueryChildArguments& arguments);
 /// Checkpoints, then writes single points from many threads, each durable; one byte on standard output for each.
 void run_write_until_killed(const std::filesystem::path& store);
 
