@@ -6,10 +6,13 @@
 //   before  a snapshot from before the writer began: it is read through what the writer changed since
 //   beside  a snapshot that was taken while the writer ran: it holds points that the graph does not hold yet, which are
 //           compared exactly
-// In the last two the other snapshots were taken one after the other while the writer ran, and live. The writer is one
-// thread that replaces random points one by one with Durability::sync, in the default mode: slowed down to the pace of
-// the graph. Indexer, vacuum, checkpoints and scrubber run behind it as the default options have it; more than the
-// spinning thread, which is one. All searches of a kind together make its rate.
+//   old     the snapshot from before again, once the writer has ended and everything is indexed, beside a spinning
+//           thread: what is left of the cost is that of reading old versions
+//   new     the same on a new snapshot, the others still alive: that of what the writer left in the graph
+// In all but the first the other snapshots live; they were taken one after the other while the writer ran. The writer
+// is one thread that replaces random points one by one with Durability::sync, in the default mode: slowed down to the
+// pace of the graph. Indexer, vacuum, checkpoints and scrubber run behind it as the default options have it; more than
+// the spinning thread, which is one. All searches of a kind together make its rate.
 #include <array>
 #include <atomic>
 #include <cstdio>
@@ -31,8 +34,8 @@ namespace {
 constexpr double kRatioGoal = 0.9;
 constexpr double kSecondsBetweenSnapshots = 0.1;
 
-enum class Slice : std::uint8_t { alone, before, beside };
-constexpr std::array<const char*, 3> kSliceNames{"alone", "before", "beside"};
+enum class Slice : std::uint8_t { alone, before, beside, old_versions, new_versions };
+constexpr std::array<const char*, 5> kSliceNames{"alone", "before", "beside", "old", "new"};
 
 class Pinned {
  public:
@@ -49,7 +52,7 @@ class Pinned {
     std::printf("built in %.1f s\n%8s %-8s %9s %10s %12s %9s | %9s %9s %9s %9s\n", times.total_s(), "round", "slice",
                 "searches", "QPS", "/ processor", "p99 us", "writes/s", "growing", "dead", "snapshots");
     for (std::uint32_t round = 1; round <= arguments_.rounds; ++round) {
-      take(round, Slice::alone, alone());
+      take(round, Slice::alone, at_rest(store_->collection.snapshot()));
       beside_writer(round);
       must(store_->collection.wait_until_indexed());
       must(store_->collection.vacuum());
@@ -63,8 +66,9 @@ class Pinned {
     return WatchedReader(store_->collection, set_.queries, arguments_.ef, std::move(held));
   }
 
-  WatchedSearches alone() const {
-    WatchedReader watched = reader(store_->collection.snapshot());
+  /// Beside a spinning thread.
+  [[nodiscard]] WatchedSearches at_rest(Snapshot snapshot) const {
+    WatchedReader watched = reader(std::move(snapshot));
     watched.open();
     spin(arguments_.seconds);
     watched.close();
@@ -90,6 +94,11 @@ class Pinned {
     }
     take(round, Slice::before, beside(held.front()));
     take(round, Slice::beside, beside(store_->collection.snapshot()));
+    writer.request_stop();
+    writer.join();
+    must(store_->collection.wait_until_indexed());
+    take(round, Slice::old_versions, at_rest(held.front()));
+    take(round, Slice::new_versions, at_rest(store_->collection.snapshot()));
     for (const Snapshot& snapshot : held) {
       if (snapshot.expired()) fail("a snapshot expired");
     }
@@ -123,7 +132,7 @@ class Pinned {
     if (searches.us.empty()) fail(std::string("no search fell into a slice '") + kSliceNames[which] + "'");
     const CollectionStats stats = store_->collection.stats();
     const LatencyFigures figures = latency_figures(searches.us);
-    const double writes = slice == Slice::alone ? 0 : write_rate_;
+    const double writes = slice == Slice::before || slice == Slice::beside ? write_rate_ : 0;
     std::printf("%8u %-8s %9zu %10.0f %12.0f %9.1f | %9.0f %9llu %9llu %9llu\n", round, kSliceNames[which],
                 figures.count, searches.qps(), searches.qps_processor(), figures.p99_us, writes,
                 static_cast<unsigned long long>(stats.growing), static_cast<unsigned long long>(stats.dead_in_graph),
@@ -152,6 +161,11 @@ class Pinned {
       report_.figure(name, searches.qps() / alone.qps(), "x", at_least(kRatioGoal));
       report_.figure(name + ", processor time", searches.qps_processor() / alone.qps_processor(), "x");
     }
+    for (const Slice slice : {Slice::old_versions, Slice::new_versions}) {
+      const WatchedSearches& searches = all_[static_cast<std::size_t>(slice)];
+      const std::string which = slice == Slice::old_versions ? "the snapshot from before" : "a new snapshot";
+      report_.figure("search on " + which + " once the writer has ended / alone", searches.qps() / alone.qps(), "x");
+    }
   }
 
   const LoadPinnedArguments& arguments_;
@@ -163,7 +177,7 @@ class Pinned {
   std::atomic<std::uint64_t> writes_{0};
   double write_rate_ = 0;  // of the last slice
   std::vector<double> write_rates_;
-  std::array<WatchedSearches, 3> all_;
+  std::array<WatchedSearches, 5> all_;
 };
 
 }  // namespace
