@@ -21,6 +21,10 @@ namespace holdfast::bench {
 namespace {
 
 constexpr double kCleanGoalMs = 50;
+/// Of Database::open alone, by the size of the store.
+constexpr double kOpenGoalMs = 5, kLargeOpenGoalMs = 10;
+constexpr std::uint32_t kLargeRows = 100'000;
+double open_goal_ms(std::uint32_t rows) { return rows > kLargeRows ? kLargeOpenGoalMs : kOpenGoalMs; }
 constexpr double kKilledGoalMs = 300;
 constexpr std::uint32_t kSyntheticDim = 128;
 // Narrower than usual: the size of the lists counts here, not the quality of their choice.
@@ -99,6 +103,9 @@ class OpenTimes {
     if (openings.largest("frames_replayed") != 0) fail("frames were replayed after a clean close");
     openings.print("after a clean close");
     report_.details()["clean"] = openings.all();
+    const auto points = openings.all().front()["points"].get<std::uint32_t>();
+    report_.figure(name + " open, clean close, median", openings.median_of("open_ms"), "ms",
+                   at_most(open_goal_ms(points)));
     report_.figure(name + " open + first answer, clean close, median", openings.median_of("answer_ms"), "ms",
                    at_most(kCleanGoalMs));
     report_.figure(name + " open + first answer, clean close, worst", openings.largest("answer_ms"), "ms");
@@ -168,6 +175,10 @@ class OpenTimes {
       sizes.push_back({rows, open_again_and_again(store, queries)});
       sizes.back().openings.print("clean, " + std::to_string(rows) + " points");
       report_.details()["growth"][std::to_string(rows)] = sizes.back().openings.all();
+      const std::string points = std::to_string(rows) + " points";
+      report_.figure("open, " + points + ", median", sizes.back().openings.median_of("open_ms"), "ms",
+                     at_most(open_goal_ms(rows)));
+      report_.figure("  first search after it, median", sizes.back().openings.median_of("search_ms"), "ms");
       std::filesystem::remove_all(store);
     }
     const double millions = (sizes[1].rows - static_cast<double>(sizes[0].rows)) / 1e6;

@@ -17,10 +17,10 @@ std::string check_image(ByteSpan input) {
 
 Bytes mutate_image(ByteSpan input, SeededRandom& random, const MutateBytes& mutate) {
   ImageInput image = unpack_image(input);
-  const std::uint64_t part = random.below(engine::kExtentKinds + 2);
+  const std::uint64_t part = random.below(kPartsEnd + 1);
   if (part == 0) {
     mutate_window(image.state, random, mutate);
-  } else if (part > engine::kExtentKinds) {
+  } else if (part >= kPartsEnd) {
     mutate_window(std::as_writable_bytes(std::span(&image.lsn, 1)), random, mutate);
   } else {
     for (std::uint64_t times = random.below(3) + 1; times > 0; --times) {

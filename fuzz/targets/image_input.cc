@@ -40,6 +40,12 @@ Slot rows_of(std::size_t kind, const engine::ImageState& state) {
   return std::min<Slot>(list ? state.graph_end : state.view.slot_end, kChunkSlots);
 }
 
+/// Entries of an extent that belongs to no chunk, as it says itself.
+std::uint32_t entries_of(std::size_t kind, const Bytes& data) {
+  if (kind == index_of(ExtentKind::growing)) return static_cast<std::uint32_t>(data.size() / sizeof(Slot));
+  return data.size() < sizeof(std::uint32_t) ? 0 : load<std::uint32_t>(data.data());
+}
+
 }  // namespace
 
 ImageInput unpack_image(ByteSpan input) {
@@ -47,7 +53,7 @@ ImageInput unpack_image(ByteSpan input) {
   ByteReader reader(input);
   image.state = get_part(reader);
   (void)reader.get(image.lsn);
-  for (std::size_t kind = 1; kind <= kExtentKinds; ++kind) image.data[kind] = get_part(reader);
+  for (std::size_t kind = 1; kind < kPartsEnd; ++kind) image.data[kind] = get_part(reader);
   return image;
 }
 
@@ -55,7 +61,7 @@ Bytes pack_image(const ImageInput& image) {
   Bytes out;
   put_part(out, image.state);
   put(out, image.lsn);
-  for (std::size_t kind = 1; kind <= kExtentKinds; ++kind) put_part(out, image.data[kind]);
+  for (std::size_t kind = 1; kind < kPartsEnd; ++kind) put_part(out, image.data[kind]);
   return out;
 }
 
@@ -67,7 +73,7 @@ std::optional<ImageInput> image_of(testing::SimFileSystem& fs, const std::string
   for (const ExtentInfo& info : manifest.extents) {
     const auto extent =
         storage::Extent::open(fs, os::join(directory, storage::kExtentDirectory), manifest.collection, info);
-    if (!extent.ok() || info.first_slot != 0) return {};
+    if (!extent.ok() || info.first_slot != 0 || info.kind >= kPartsEnd) return {};
     image.data[info.kind].assign((*extent)->data().begin(), (*extent)->data().end());
   }
   return image;
@@ -87,12 +93,12 @@ Status write_image(testing::SimFileSystem& fs, const std::string& store, const I
   manifest.collection = kCollection;
   manifest.lsn = image.lsn;
   manifest.state = image.state;
-  for (std::size_t kind = 1; kind <= kExtentKinds; ++kind) {
+  for (std::size_t kind = 1; kind < kPartsEnd; ++kind) {
     if (image.data[kind].empty()) continue;
     ExtentInfo info;
     info.number = manifest.next_extent++;
     info.kind = static_cast<std::uint8_t>(kind);
-    info.slot_count = rows_of(kind, state);
+    info.slot_count = kind > kExtentKinds ? entries_of(kind, image.data[kind]) : rows_of(kind, state);
     HF_ASSIGN(const auto writer, storage::ExtentWriter::create(fs, extents, kCollection, info));
     HF_TRY(writer->append(image.data[kind]));
     HF_ASSIGN(info, writer->finish());
@@ -122,6 +128,8 @@ void repair_counts(ImageInput& image) {
 
   engine::View& view = state.view;
   view.live = view.values = view.dead_in_graph = view.graph.nodes = 0;
+  Bytes& growing = image.data[index_of(ExtentKind::growing)];
+  growing.clear();
   for (Slot slot = 0; slot < rows; ++slot) {
     const auto born = load<Lsn>(stamps.data() + slot * std::size_t{16});
     const auto died = load<Lsn>(stamps.data() + slot * std::size_t{16} + 8);
@@ -132,6 +140,7 @@ void repair_counts(ImageInput& image) {
     view.live += visible && head ? 1 : 0;
     view.graph.nodes += node ? 1 : 0;
     view.dead_in_graph += node && !visible ? 1 : 0;
+    if (visible && !node) put(growing, slot);
   }
   image.state = engine::encode_image_state(state);
 }

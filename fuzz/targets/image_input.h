@@ -13,10 +13,13 @@
 
 namespace holdfast::fuzz {
 
+/// Kinds of extents, as far as there may be any.
+inline constexpr std::size_t kPartsEnd = 12;
+
 struct ImageInput {
   Bytes state;
   Lsn lsn = 0;
-  std::array<Bytes, engine::kExtentKinds + 1> data;  ///< by kind; [0] is not used
+  std::array<Bytes, kPartsEnd> data;  ///< by kind; [0] is not used
 };
 
 [[nodiscard]] ImageInput unpack_image(ByteSpan input);

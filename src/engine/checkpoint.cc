@@ -21,6 +21,8 @@
 //      checkpoint fails, the log stays, until those points were erased or written again and vacuum is through with
 //      them, or the store is opened with VerifyOnOpen::everything, which finds out whether the older generation is
 //      sound (docs/adr/0012-damaged-rows.md).
+//  K5. What was read on the way counts only if nothing of it was damaged: the one who writes an image asks a ReadCheck
+//      (index/read_check.h) before the manifest names anything.
 #include "engine/checkpoint.h"
 
 #include <algorithm>
@@ -29,10 +31,12 @@
 
 #include "base/plant.h"
 #include "base/try.h"
+#include "engine/checkpoint_ids.h"
 #include "engine/commit.h"
 #include "engine/disk_reserve.h"
 #include "engine/image.h"
 #include "engine/scrub.h"
+#include "index/read_check.h"
 #include "storage/file_names.h"
 #include "storage/wal_reader.h"
 
@@ -111,6 +115,33 @@ class ImageWriter {
                       [&](storage::ExtentWriter& writer) { return append_payloads(writer, begin, end); }));
     HF_TRY(put_values(begin, end, assigned));
     return put_lists(chunk, begin, std::min(end, graph_end_));
+  }
+
+  /// What the image is opened by. Sets the floors of its runs.
+  Status write_ids(std::vector<Lsn>& floors) {
+    RunPlan plan = plan_runs(state_, view_, last_);
+    const std::vector<KnownRun> known = known_runs(last_);
+    for (std::size_t i = 0; i < plan.kept; ++i) {
+      manifest_.extents.push_back(*known[i].extent);
+      floors.push_back(known[i].floor);
+    }
+    if (!plan.entries.empty() && !HF_PLANTED(new_ids_are_not_in_the_image)) {
+      floors.push_back(plan.floor);
+      const auto rows = static_cast<std::uint32_t>(plan.entries.size());
+      HF_TRY(write_extent(ExtentKind::ids_run, static_cast<Slot>(plan.kept), rows, [&](auto& writer) -> Status {
+        encode_id_run(plan.entries, buffer_);
+        return writer.append(buffer_);
+      }));
+    }
+    const std::vector<Slot> growing = growing_rows(state_, view_);
+    if (growing.empty()) return {};
+    const bool changed = manifest_.lsn != last_.manifest.lsn || view_.graph.epoch != last_.epoch;
+    if (const ExtentInfo* same = unchanged(ExtentKind::growing, 0, static_cast<Slot>(growing.size()), changed)) {
+      manifest_.extents.push_back(*same);
+      return {};
+    }
+    return write_extent(ExtentKind::growing, 0, static_cast<std::uint32_t>(growing.size()),
+                        [&](auto& writer) { return writer.append(std::as_bytes(std::span(growing))); });
   }
 
  private:
@@ -212,11 +243,16 @@ class ImageWriter {
       manifest_.extents.push_back(*same);
       return {};
     }
+    return write_extent(kind, begin, end - begin, write);
+  }
+
+  template <class Write>
+  Status write_extent(ExtentKind kind, Slot first, std::uint32_t count, Write write) {
     ExtentInfo info;
     info.number = manifest_.next_extent++;
     info.kind = static_cast<std::uint8_t>(kind);
-    info.first_slot = begin;
-    info.slot_count = end - begin;
+    info.first_slot = first;
+    info.slot_count = count;
     HF_ASSIGN(const auto writer,
               storage::ExtentWriter::create(state_.fs, os::join(state_.directory, storage::kExtentDirectory),
                                             state_.uuid, info, origin_));
@@ -284,10 +320,17 @@ Slot find_graph_end(const CollectionState& state, const View& view) {
 }
 
 Status write_image(CollectionState& state, const View& view, Slot graph_end, const CheckpointState& last,
-                   storage::Manifest& manifest) {
+                   storage::Manifest& manifest, std::vector<Lsn>& floors) {
+  const index::ReadCheck check;
+  const auto sound = [&] { return check.ok() || HF_PLANTED(what_was_not_read_is_checkpointed); };  // K5
   ImageWriter writer(state, view, graph_end, last, manifest);
   const std::uint32_t chunks = (view.slot_end + kChunkSlots - 1) >> kChunkBits;
-  for (std::uint32_t chunk = 0; chunk < chunks; ++chunk) HF_TRY(writer.write_chunk(chunk));
+  for (std::uint32_t chunk = 0; chunk < chunks; ++chunk) {
+    HF_TRY(writer.write_chunk(chunk));
+    if (!sound()) return check.status();
+  }
+  HF_TRY(writer.write_ids(floors));
+  if (!sound()) return check.status();
   // power fails here: extents that no manifest names; removed at the next open
   if (HF_PLANTED(manifest_comes_before_the_names_of_extents)) return {};
   return state.fs.sync_directory(os::join(state.directory, storage::kExtentDirectory));
@@ -332,13 +375,15 @@ Status no_memory() {
 /// Extents, then the manifest. `named`: from here on a manifest may name them. A failure for lack of memory is a
 /// failure like any other: what was used of `next` counts.
 Status write_generation(CollectionState& state, const Instant& instant, const CheckpointState& last,
-                        storage::Manifest& next, bool& named) {
+                        storage::Manifest& next, std::vector<Lsn>& floors, bool& named) {
   try {
     const View& view = **instant.view;
+    const index::ReadCheck check;
     const Slot graph_end = find_graph_end(state, view);
-    HF_TRY(write_image(state, view, graph_end, last, next));
+    if (!check.ok()) return check.status();
+    HF_TRY(write_image(state, view, graph_end, last, next, floors));
     const bool connected = state.connected_epoch.load(std::memory_order_relaxed) == view.graph.epoch;
-    ImageState image{state.name, state.config, view, graph_end, connected, *instant.markers};
+    ImageState image{state.name, state.config, view, graph_end, connected, *instant.markers, kRunsSince, floors};
     if (HF_PLANTED(image_claims_what_came_after_it)) {
       next.lsn = state.wal->end().lsn;
       next.log_checksum = state.wal->end().checksum;
@@ -403,7 +448,8 @@ Status checkpoint_locked(CollectionState& state, IfUnchanged if_unchanged) HF_RE
   const std::uint64_t first_new = next.next_extent;
   last.generations.reserve(last.generations.size() + 1);  // nothing may fail behind the manifest
   bool named = false;                                     // a manifest may name the new extents
-  const Status status = write_generation(state, instant, last, next, named);
+  std::vector<Lsn> floors;
+  const Status status = write_generation(state, instant, last, next, floors, named);
   // Numbers of a failed attempt are not used again: a file that could not be removed must not stand in the way.
   last.manifest.next_extent = next.next_extent;
   if (!status.ok() && HF_PLANTED(failed_checkpoint_counts_for_the_cut)) last.manifest.lsn = next.lsn;
@@ -420,6 +466,7 @@ Status checkpoint_locked(CollectionState& state, IfUnchanged if_unchanged) HF_RE
   if (HF_PLANTED(only_the_newest_image_is_kept)) last.generations.resize(1);
   last.next_generation = next.generation + 1;
   last.epoch = view.graph.epoch;
+  last.run_floors = std::move(floors);
   last.manifest = std::move(next);
   state.log_bytes_at_checkpoint.store(instant.log_bytes, std::memory_order_relaxed);
   state.checkpoint_lsn.store(last.manifest.lsn, std::memory_order_relaxed);
@@ -488,7 +535,7 @@ Status create_collection_files(os::FileSystem& fs, const std::string& directory,
   storage::Manifest manifest;
   manifest.generation = 1;
   manifest.collection = uuid;
-  manifest.state = encode_image_state({name, config, View{}, 0, true, {}});
+  manifest.state = encode_image_state({name, config, View{}, 0, true, {}, kRunsSince, {}});
   HF_TRY(storage::write_manifest(fs, directory, manifest));
   return fs.sync_directory(os::parent(directory));
 }

@@ -37,6 +37,7 @@ class CalibrationRun;  // calibration.h
 struct CheckpointState {
   storage::Manifest manifest;                         ///< the newest one
   GraphEpoch epoch = 0;                               ///< of the graph in it
+  std::vector<Lsn> run_floors;                        ///< of its runs of ids (image.h)
   std::vector<std::uint64_t> generations;             ///< kept, newest first; at most two
   std::vector<storage::ExtentInfo> previous_extents;  ///< named by the older kept generation
   Lsn previous_lsn = 0;                               ///< of the older kept generation
@@ -149,7 +150,7 @@ class CollectionState {
   // --- data ---
   DamageLog damage;  ///< before `store`, whose extents report to it
   PointStore store;
-  /// The extents that are still mapped (vectors of full chunks, payloads, lists of level 0), by number. Fixed before
+  /// The extents that are still mapped (all but the vectors of a chunk that is not full), by number. Fixed before
   /// readers exist.
   std::map<std::uint64_t, std::shared_ptr<const storage::Extent>> mapped_extents;
 
@@ -207,6 +208,7 @@ class CollectionState {
   PublishSignal published;  ///< the committer published a view
 
   // --- checkpoint ---
+  std::vector<Lsn> loaded_run_floors;  ///< of the image that was loaded; fixed
   Mutex checkpoint_mutex;
   CheckpointState checkpoint HF_GUARDED_BY(checkpoint_mutex);
   mutable Mutex checkpoint_error_mutex;

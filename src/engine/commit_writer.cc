@@ -5,6 +5,7 @@
 #include <new>
 
 #include "base/plant.h"
+#include "index/read_check.h"
 
 namespace holdfast::engine {
 
@@ -12,6 +13,8 @@ namespace {
 
 /// Rows that a commit moves on their way to reuse: what it kills itself, and some more to catch up.
 constexpr std::size_t kRecycledPerCommit = 4'096;
+/// Rows of the loaded image that a commit asks whether they are free.
+constexpr Slot kSortedPerCommit = 4'096;
 
 Status no_rows_left() {
   return {StatusCode::resource_exhausted, "the collection is full: it holds 2^31 rows, dead ones included"};
@@ -50,8 +53,13 @@ Status CommitWriter::stage(const std::vector<PreparedOperation>& batch) {
       deaths_.reserve(std::max<std::size_t>(staged_kills_ + batch.size(), 2 * deaths_.capacity()));
     }
     if (Status status = take_rows(rows); !status.ok()) return status;
-    if (Status status = stage_markers(batch); !status.ok())
-      return status;  // last: it is all that a failure would leave
+    const std::size_t known = loaded_.size();
+    Status status = look_up(batch);
+    if (status.ok()) status = stage_markers(batch);  // last: it is all that a failure would leave
+    if (!status.ok()) {
+      loaded_.resize(known);
+      return status;
+    }
     staged_kills_ += batch.size();
     staged_ids_ += upserts;
     pending_rows_ += rows;
@@ -59,6 +67,45 @@ Status CommitWriter::stage(const std::vector<PreparedOperation>& batch) {
   } catch (const std::bad_alloc&) {
     return {StatusCode::resource_exhausted, "not enough memory for the batch; nothing was written"};
   }
+}
+
+/// Reads what applying the batch will need of the loaded image, and checks it: from here on nothing can be damaged any
+/// more. What it says of an id is kept, since a page may be condemned meanwhile.
+Status CommitWriter::look_up(const std::vector<PreparedOperation>& batch) {
+  if (loaded_used_ == loaded_.size()) {
+    loaded_.clear();
+    loaded_used_ = 0;
+  }
+  const std::size_t known = loaded_.size();
+  loaded_.reserve(std::max(known + batch.size(), std::min(2 * known, known + kSortedPerCommit)));
+  const index::ReadCheck check;
+  for (const PreparedOperation& operation : batch) {
+    if (operation.kind == WriteBatch::Kind::marker) continue;
+    const Slot loaded = store_.ids_.find_loaded(operation.id);
+    loaded_.push_back(loaded);
+    for (const Slot head : {loaded, store_.ids_.find_written(operation.id)}) {
+      std::uint32_t values = 0;  // a forged chain may have no end
+      for (Slot slot = head; slot != kNoSlot && check.ok(); slot = store_.slots_.next_value(slot)) {
+        store_.slots_.touch(slot);
+        (void)store_.graph_.mapped_as_node(slot);
+        if (++values <= kMaxValues && store_.slots_.belongs_to(head, slot)) continue;
+        if (!check.ok()) break;
+        loaded_.resize(known);
+        return {StatusCode::data_damaged, "the vectors of id " + operation.id.to_string() +
+                                              " do not belong together: row " + std::to_string(slot)};
+      }
+    }
+    if (check.ok() || HF_PLANTED(write_believes_damaged_ids)) continue;
+    loaded_.resize(known);
+    return check.status();
+  }
+  return {};
+}
+
+Slot CommitWriter::find(PointId id) noexcept {
+  const Slot loaded = loaded_[loaded_used_++];
+  const Slot written = store_.ids_.find_written(id);
+  return written != kNoSlot ? written : loaded;
 }
 
 /// Free rows first, then new ones at the end. What was taken before an error stays for the next batch.
@@ -76,6 +123,10 @@ Status CommitWriter::take_rows(std::uint64_t rows) {
   for (Slot slot = kNoSlot; available < wanted && (slot = store_.free_slots_.take()) != kNoSlot;) {
     // A row of a mapped chunk is overwritten in place: what else stands in its page must have been checked before.
     if (!store_.vectors_.prepare_row(slot).ok()) continue;  // damaged: the row is left alone for good
+    const index::ReadCheck check;
+    store_.slots_.touch(slot);
+    (void)store_.graph_.mapped_as_node(slot);
+    if (!check.ok()) continue;
     taken_.push_back(slot);
     ++available;
   }
@@ -124,7 +175,7 @@ Applied CommitWriter::apply(Lsn lsn, std::vector<PreparedOperation>& batch) noex
     if (operation.kind == WriteBatch::Kind::upsert) {
       upsert(lsn, operation, applied);
     } else if (operation.kind == WriteBatch::Kind::erase) {
-      const Slot slot = store_.ids_.find(operation.id);
+      const Slot slot = find(operation.id);
       if (slot == kNoSlot || store_.slots_.died(slot) != kNeverDied) continue;  // nothing there: no effect
       kill(slot, lsn);
       --live_;
@@ -136,7 +187,7 @@ Applied CommitWriter::apply(Lsn lsn, std::vector<PreparedOperation>& batch) noex
 
 void CommitWriter::upsert(Lsn lsn, PreparedOperation& operation, Applied& applied) noexcept {
   SlotTable::Row head{operation.id, lsn, {}, true, std::move(operation.payload)};
-  const Slot old = store_.ids_.find(operation.id);
+  const Slot old = find(operation.id);
   const bool replaces = old != kNoSlot && store_.slots_.died(old) == kNeverDied;
   if (old != kNoSlot) head.previous = {old, replaces ? lsn : store_.slots_.died(old)};
   const Slot slot = write_row(operation, 0, std::move(head));
@@ -183,6 +234,7 @@ void CommitWriter::kill(Slot head, Lsn lsn) noexcept {
 void CommitWriter::publish() {
   // Dead rows move on towards reuse. Who pins a view that is published from here on does not find their entries.
   store_.free_slots_.unname(kRecycledPerCommit + killed_rows_, [this](Slot slot) { store_.ids_.erase(slot); });
+  store_.find_free_rows(kSortedPerCommit, false);
   {
     MutexLock lock(store_.publish_mutex_);
     View next = *store_.pins_.current();

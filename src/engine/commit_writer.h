@@ -46,6 +46,9 @@ class CommitWriter {
   void give_back() noexcept;
   Status take_rows(std::uint64_t rows);
   void reserve_ids(std::uint64_t more);
+  Status look_up(const std::vector<PreparedOperation>& batch);
+  /// The newest row of the id. Called once for each operation, in the order of staging.
+  [[nodiscard]] Slot find(PointId id) noexcept;
   Status stage_markers(const std::vector<PreparedOperation>& batch);
 
   PointStore& store_;
@@ -56,7 +59,9 @@ class CommitWriter {
   std::uint64_t values_ = 0;
   std::uint64_t pending_rows_ = 0;  // staged and not applied
   std::uint64_t staged_ids_ = 0;    // upserts, staged and not applied
-  std::vector<Slot> taken_;         // free rows for the staged batches, in order of use
+  std::vector<Slot> loaded_;        // what the loaded image says of the ids of staged operations, in their order
+  std::size_t loaded_used_ = 0;
+  std::vector<Slot> taken_;  // free rows for the staged batches, in order of use
   std::size_t taken_used_ = 0;
   struct Death {
     Slot slot;

@@ -64,12 +64,14 @@ Result<Hits> CursorState::next(std::uint32_t n, const ReadLimits& limits) {
     if (!damaged_) draw(read.view(), n, stop.check());
     if (damaged_) return damage();  // set by draw(), too
     hits.stopped = stop.reason();
+    const index::ReadCheck check;
     const std::size_t count = std::min<std::size_t>(n, drawn_.size());
     hits.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
       HF_ASSIGN(Hit hit, make_hit(snapshot_->collection(), read.view(), drawn_[i], with_payload_));
       hits.push_back(std::move(hit));
     }
+    if (!check.ok()) return check.status();  // the ids of what was found; asked again, they are read again
     drawn_.erase(drawn_.begin(), drawn_.begin() + static_cast<std::ptrdiff_t>(count));
     given_ += count;
     return hits;

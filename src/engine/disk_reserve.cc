@@ -4,6 +4,7 @@
 #include <new>
 
 #include "base/plant.h"
+#include "engine/id_runs.h"
 #include "engine/image.h"
 
 namespace holdfast::engine {
@@ -55,6 +56,7 @@ std::uint64_t checkpoint_share(const CollectionState& state) {
     changed += rows_too ? 1 : 0;
     bytes += chunk_bytes(state, *view, chunk, rows_too);
   }
+  bytes += id_run_bytes(view->live) + (view->growing_end - view->growing_begin) * sizeof(Slot) + 2 * kFileOverhead;
   const std::uint64_t texts = store.slots().payload_bytes();
   if (chunks > 0) bytes += std::min(texts, texts / chunks * changed + state.log_bytes());
   // Two manifests: one more checkpoint lets the older image go.

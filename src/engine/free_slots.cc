@@ -30,6 +30,17 @@ void FreeSlots::take_released(std::size_t count_max) noexcept {
   }
 }
 
+void FreeSlots::found(Slot slot, bool nobody_reads) {
+  if (nobody_reads) {
+    give(slot);
+  } else {
+    unnamed_.push_back(slot);
+    waiting_count_.fetch_add(1, std::memory_order_relaxed);
+  }
+  const std::uint64_t before = expected();
+  expected_.store(before - std::min<std::uint64_t>(before, 1), std::memory_order_relaxed);
+}
+
 void FreeSlots::rest(std::uint64_t serial) noexcept {
   if (unnamed_.empty()) return;
   try {

@@ -37,6 +37,11 @@ class FreeSlots {
     take_released(count_max);
     for (std::size_t i = first; i < unnamed_.size(); ++i) erase(unnamed_[i]);
   }
+  /// Rows of the image that was loaded are free, and nobody has said yet which: so many of them.
+  void expect(std::uint64_t count) noexcept { expected_.store(count, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t expected() const noexcept { return expected_.load(std::memory_order_relaxed); }
+  /// One of those: unnamed, or free at once if nobody reads yet. Throws bad_alloc (nothing changed).
+  void found(Slot slot, bool nobody_reads);
   /// The rows that were unnamed rest until every pinned view has this serial or a later one. REQUIRES serials that do
   /// not go back, of views that are published after unname() (by whoever holds the publish mutex now).
   void rest(std::uint64_t serial) noexcept;
@@ -49,7 +54,9 @@ class FreeSlots {
   [[nodiscard]] std::size_t free() const noexcept { return free_.size(); }
 
   // --- meters ---
-  [[nodiscard]] std::uint64_t free_count() const noexcept { return free_count_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t free_count() const noexcept {
+    return free_count_.load(std::memory_order_relaxed) + expected();
+  }
   /// Released or resting.
   [[nodiscard]] std::uint64_t waiting_count() const noexcept { return waiting_count_.load(std::memory_order_relaxed); }
 
@@ -67,6 +74,7 @@ class FreeSlots {
   std::vector<Slot> free_;                       // committer; a heap, the lowest on top
   std::atomic<std::uint64_t> free_count_{0};     // a meter: relaxed
   std::atomic<std::uint64_t> waiting_count_{0};  // a meter: relaxed
+  std::atomic<std::uint64_t> expected_{0};       // written by the committer, read by meters: relaxed
 };
 
 }  // namespace holdfast::engine

@@ -27,7 +27,33 @@ IdMap::IdMap(const SlotTable& slots) : slots_(slots), table_(make_table(kSmalles
 
 IdMap::~IdMap() { delete table_.load(std::memory_order_relaxed); }
 
-Slot IdMap::find(PointId id) const noexcept {
+Status IdMap::load(IdRuns runs, Slot slot_end) {
+  if (runs.empty()) return {};
+  given_up_ = Pages::map(slot_end / 8 + 1, Pages::Size::normal);
+  if (given_up_.empty()) return {StatusCode::resource_exhausted, "no memory for the map of rows that are used again"};
+  runs_ = std::move(runs);
+  return {};
+}
+
+bool IdMap::given_up(Slot slot) const noexcept {
+  auto& bits = *reinterpret_cast<std::uint8_t*>(given_up_.data() + slot / 8);
+  // Relaxed: set before the view is published that readers must hold for the row to be written again (M2).
+  return (std::atomic_ref<std::uint8_t>(bits).load(std::memory_order_relaxed) >> (slot % 8) & 1) != 0;
+}
+
+void IdMap::give_up(Slot slot) noexcept {
+  if (slot / 8 >= given_up_.size()) return;
+  auto& bits = *reinterpret_cast<std::uint8_t*>(given_up_.data() + slot / 8);
+  std::atomic_ref<std::uint8_t>(bits).fetch_or(static_cast<std::uint8_t>(1U << (slot % 8)),
+                                               std::memory_order_relaxed);  // as given_up() says
+}
+
+Slot IdMap::find_loaded(PointId id) const noexcept {
+  if (runs_.empty()) return kNoSlot;
+  return runs_.find(id, [&](Slot slot) { return !given_up(slot) && slots_.id(slot) == id && slots_.is_head(slot); });
+}
+
+Slot IdMap::find_written(PointId id) const noexcept {
   const Table& table = *table_.load(std::memory_order_acquire);  // pairs with reserve()
   for (std::uint64_t i = home(id, table);; i = (i + 1) & table.mask) {
     const Slot slot = table.entries[i].load(std::memory_order_acquire);  // pairs with insert()
@@ -83,6 +109,7 @@ Slot IdMap::insert(Slot slot) noexcept {
 }
 
 void IdMap::erase(Slot slot) noexcept {
+  give_up(slot);
   Table& table = *table_.load(std::memory_order_relaxed);
   const PointId id = slots_.id(slot);
   for (std::uint64_t i = home(id, table);; i = (i + 1) & table.mask) {

@@ -7,10 +7,11 @@ namespace holdfast::engine {
 namespace {
 
 // Version 1 knew no reuse of rows: rows below its `growing_begin`, which stood where graph_end stands, were nodes or
-// dead for ever, and points had one vector. Version 2 knew float32 alone. A collection of float32 is written as before,
-// so that builds which know no other type go on reading it.
-constexpr std::uint32_t kStateVersion = 3;
-constexpr std::uint32_t kFloatStateVersion = 2;
+// dead for ever, and points had one vector. Version 2 knew float32 alone. Versions
+// up to 3 had no runs of ids.
+constexpr std::uint32_t kStateVersion = 4;
+
+constexpr std::uint32_t kMaxRuns = 64;
 
 /// Metric and type of the components in one number, which for float32 is the metric's.
 constexpr std::uint32_t kTypeShift = 8;
@@ -55,13 +56,15 @@ const char* to_string(ExtentKind kind) noexcept {
     case ExtentKind::upper: return "upper";
     case ExtentKind::payloads: return "payloads";
     case ExtentKind::values: return "values";
+    case ExtentKind::ids_run: return "id run";
+    case ExtentKind::growing: return "growing";
   }
   return "unknown";
 }
 
 Bytes encode_image_state(const ImageState& state) {
   Bytes out;
-  put(out, state.config.type == ComponentType::f32 ? kFloatStateVersion : kStateVersion);
+  put(out, kStateVersion);
   put_string(out, state.name);
   put(out, std::uint32_t{1});  // vector fields
   put_string(out, "");         // the field's name
@@ -84,6 +87,8 @@ Bytes encode_image_state(const ImageState& state) {
     put_string(out, key);
     put_string(out, value);
   }
+  put(out, static_cast<std::uint32_t>(state.run_floors.size()));
+  for (const Lsn floor : state.run_floors) put(out, floor);
   return out;
 }
 
@@ -119,6 +124,16 @@ Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn) {
     if (i > 0 && !(state.markers.rbegin()->first < key)) return damaged("markers are not in order");
     state.markers.emplace_hint(state.markers.end(), key, value);
   }
+  std::uint32_t runs = 0;
+  if (version >= kRunsSince && (!reader.get(runs) || runs > kMaxRuns)) {
+    return damaged("the engine's state does not decode");
+  }
+  for (std::uint32_t i = 0; i < runs; ++i) {
+    Lsn floor = 0;
+    if (!reader.get(floor) || floor > lsn) return damaged("the runs of ids do not decode");
+    state.run_floors.push_back(floor);
+  }
+  state.version = version;
   state.name = name;
   if (!decode_space(space, state.config)) return damaged("unknown metric or type of components");
   if ((version >= kStateVersion) != (state.config.type != ComponentType::f32)) {

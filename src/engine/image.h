@@ -11,7 +11,7 @@
 
 namespace holdfast::engine {
 
-/// Kinds of extents. Each covers the slots of one chunk, from its first slot on.
+/// Kinds of extents. Kinds 1 to 7 cover the slots of one chunk, from its first slot on.
 enum class ExtentKind : std::uint8_t {
   ids = 1,       ///< 16 bytes per slot (high, low), then one byte per slot (kind of id)
   stamps = 2,    ///< per slot: u64 born, u64 died
@@ -20,8 +20,10 @@ enum class ExtentKind : std::uint8_t {
   upper = 5,     ///< Graph::encode_upper
   payloads = 6,  ///< u64 offset per slot and one more, then the bytes
   values = 7,    ///< u32 next value per slot, then one byte per slot; only chunks with points of several vectors
+  ids_run = 8,   ///< ids with their rows, sorted (id_runs.h); first_slot: number of the run, slot_count: its entries
+  growing = 11,  ///< u32 row per row of the growing range, in order of arrival; none if it is empty
 };
-inline constexpr std::uint8_t kExtentKinds = 7;
+inline constexpr std::uint8_t kExtentKinds = 7;  ///< that cover chunks
 [[nodiscard]] const char* to_string(ExtentKind kind) noexcept;
 
 /// The engine's part of a manifest.
@@ -32,7 +34,13 @@ struct ImageState {
   Slot graph_end = 0;      ///< rows from here on are no nodes
   bool connected = false;  ///< every living node can be reached (index/hnsw_connect.cc)
   Markers markers;
+  std::uint32_t version = 0;  ///< of the state that was decoded
+  /// Run i holds the points that were born after the lsn floors[i], up to where the next run begins.
+  std::vector<Lsn> run_floors;
 };
+
+/// Since this version of the state, ids are found by runs, and the growing range stands in the image.
+inline constexpr std::uint32_t kRunsSince = 4;
 
 [[nodiscard]] Bytes encode_image_state(const ImageState& state);
 /// data_damaged if it does not decode or its numbers contradict each other.

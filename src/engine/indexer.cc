@@ -16,6 +16,7 @@
 #include "engine/rows.h"
 #include "engine/short_coding.h"
 #include "engine/vacuum.h"
+#include "index/read_check.h"
 
 namespace holdfast::engine {
 
@@ -51,7 +52,9 @@ bool is_connected(const CollectionState& state, const View& view) {
 /// The graph with the next batch of the growing tier.
 Status index_batch(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
   PendingGraph made;
+  const index::ReadCheck check;
   choose_batch(state, view, made);
+  if (!check.ok()) return check.status();  // their ids say their levels
   made.root = view.graph;
   if (made.added.empty()) {
     ++made.root.epoch;  // rows that died before they got into the graph wait for older views by it
@@ -144,7 +147,7 @@ Status do_job(CollectionState& state, const View& view, Job job) HF_REQUIRES(sta
     case Job::codes: encode(state, view); return {};
     case Job::short_codes: shorten(state, view); return {};
     case Job::index: return index_batch(state, view);
-    case Job::vacuum: begin_vacuum(state, view); return vacuum_piece(state, view);
+    case Job::vacuum: HF_TRY(begin_vacuum(state, view)); return vacuum_piece(state, view);
     case Job::connect: return connect(state, view);
     case Job::calibrate: return calibrate_piece(state, view);
     case Job::none: return {};

@@ -1,8 +1,13 @@
-// Cost at open, per million points: ids and stamps are copied (32 MB), lists checked (132 MB at M=16), and the id map
-// is built (one pass). Vectors and payloads are mapped and not touched.
+// Nothing is read of an image but its manifest, the frames of its extents (header, checksums of pages, footer), the
+// rows of its growing range and what the entry of the graph stands in: everything else is mapped, and read by whoever
+// touches it first (docs/adr/0014-open-by-mapping.md).
+//
+// Two things look at every row all the same: an image that an older version wrote, without runs of ids; and whoever
+// asks for it (VerifyOnOpen::everything, verify), because then counts and ids are compared with the rows.
 #include "engine/load.h"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 #include <utility>
 
@@ -22,33 +27,48 @@ Status damaged(const storage::Manifest& manifest, const std::string& what) {
   return {StatusCode::data_damaged, storage::manifest_name(manifest.generation) + ": " + what};
 }
 
-bool is_list(std::uint8_t kind) {
-  return kind == static_cast<std::uint8_t>(ExtentKind::level0) || kind == static_cast<std::uint8_t>(ExtentKind::upper);
-}
+bool is_list(ExtentKind kind) { return kind == ExtentKind::level0 || kind == ExtentKind::upper; }
 
-/// Each kind must cover every chunk with exactly the rows that the image says; values may leave chunks out.
+/// What one chunk is made of; null where the image has nothing of the kind.
+struct ChunkExtents {
+  std::shared_ptr<const Extent> parts[kExtentKinds + 1];
+  [[nodiscard]] const std::shared_ptr<const Extent>& operator[](ExtentKind kind) const {
+    return parts[static_cast<std::size_t>(kind)];
+  }
+};
+
+/// Each kind must cover every chunk with exactly the rows that the image says; values may leave chunks out. Runs of ids
+/// are numbered.
 Status check_coverage(const storage::Manifest& manifest, const ImageState& image) {
-  const auto rows_of = [&](std::uint8_t kind) { return is_list(kind) ? image.graph_end : image.view.slot_end; };
+  const auto rows_of = [&](ExtentKind kind) { return is_list(kind) ? image.graph_end : image.view.slot_end; };
   std::uint64_t rows[kExtentKinds + 1] = {};
   std::set<std::pair<std::uint8_t, Slot>> places;  // one named twice would hide one that is missing
+  std::size_t runs = 0;
   for (const ExtentInfo& extent : manifest.extents) {
-    if (extent.kind < 1 || extent.kind > kExtentKinds || extent.field != 0 || extent.first_slot % kChunkSlots != 0) {
-      return damaged(manifest, "names an extent of a kind or place that does not exist");
-    }
-    const Slot end = rows_of(extent.kind);
+    const auto kind = static_cast<ExtentKind>(extent.kind);
+    const bool of_chunk = extent.kind >= 1 && extent.kind <= kExtentKinds;
+    const bool place = of_chunk                      ? extent.first_slot % kChunkSlots == 0
+                       : kind == ExtentKind::ids_run ? extent.first_slot < image.run_floors.size()
+                                                     : kind == ExtentKind::growing && extent.first_slot == 0;
+    if (!place || extent.field != 0) return damaged(manifest, "names an extent of a kind or place that does not exist");
+    if (!places.emplace(extent.kind, extent.first_slot).second && !HF_PLANTED(chunk_is_served_twice))
+      return damaged(manifest, "names a chunk twice");
+    runs += kind == ExtentKind::ids_run ? 1 : 0;
+    if (!of_chunk) continue;
+    const Slot end = rows_of(kind);
     if (extent.first_slot >= end || extent.slot_count != std::min(kChunkSlots, end - extent.first_slot)) {
       return damaged(manifest, "names an extent with the wrong number of rows");
     }
-    if (!places.emplace(extent.kind, extent.first_slot).second && !HF_PLANTED(chunk_is_served_twice))
-      return damaged(manifest, "names a chunk twice");
     rows[extent.kind] += extent.slot_count;
   }
   for (std::uint8_t kind = 1; kind <= kExtentKinds; ++kind) {
     const bool optional = kind == static_cast<std::uint8_t>(ExtentKind::values);
-    if (!optional && rows[kind] != rows_of(kind)) {
+    if (!optional && rows[kind] != rows_of(static_cast<ExtentKind>(kind))) {
       return damaged(manifest, std::string("does not cover all rows with ") + to_string(static_cast<ExtentKind>(kind)));
     }
   }
+  const bool all_ids = image.run_floors.empty() || image.run_floors.front() == 0;
+  if (runs != image.run_floors.size() || !all_ids) return damaged(manifest, "does not name all runs of ids");
   return {};
 }
 
@@ -68,7 +88,12 @@ Status attach_vectors(CollectionState& state, const std::shared_ptr<const Extent
                                               {extent->writable_data(), verify, extent, all_verified});
 }
 
-Status load_extent(CollectionState& state, const ExtentInfo& info, const ImageState& image) {
+/// `name` of an extent in messages.
+std::string name_of(const ExtentInfo& info) {
+  return storage::extent_name(info.number) + " (" + to_string(static_cast<ExtentKind>(info.kind)) + ")";
+}
+
+Result<std::shared_ptr<const Extent>> open_extent(CollectionState& state, const ExtentInfo& info) {
   const std::string directory = os::join(state.directory, storage::kExtentDirectory);
   const auto kind = static_cast<ExtentKind>(info.kind);
   // Rows are used again where they stand (VectorTable, V3).
@@ -78,38 +103,109 @@ Status load_extent(CollectionState& state, const ExtentInfo& info, const ImageSt
   };
   auto opened = Extent::open(state.fs, directory, state.uuid, info, mapping, note);
   if (opened.status().code() == StatusCode::not_found && !HF_PLANTED(missing_extent_ends_the_open)) {
-    return {StatusCode::data_damaged, "the file is missing: " + std::string(opened.status().message())};
+    return Status(StatusCode::data_damaged, "the file is missing: " + std::string(opened.status().message()));
   }
   HF_ASSIGN(std::shared_ptr<const Extent> extent, std::move(opened));
-  const bool lazily = kind == ExtentKind::vectors || kind == ExtentKind::payloads;
-  if (!lazily || state.options.open.verify_on_open == VerifyOnOpen::everything) HF_TRY(extent->verify_all());
-  const std::uint32_t chunk = info.first_slot >> kChunkBits;
+  if (state.options.open.verify_on_open == VerifyOnOpen::everything) HF_TRY(extent->verify_all());
+  return extent;
+}
+
+/// Everything that is mapped stays so, but for vectors of a chunk that is not full, which are copied.
+void remember(CollectionState& state, const std::shared_ptr<const Extent>& extent) {
+  const ExtentInfo& info = extent->info();
+  const bool copied = static_cast<ExtentKind>(info.kind) == ExtentKind::vectors && info.slot_count != kChunkSlots;
+  if (!copied) state.mapped_extents.emplace(info.number, extent);
+}
+
+Status attach_lists(CollectionState& state, const ChunkExtents& chunk, std::uint32_t number, const ImageState& image) {
+  const std::shared_ptr<const Extent>& level0 = chunk[ExtentKind::level0];
+  const std::shared_ptr<const Extent>& upper = chunk[ExtentKind::upper];
+  if (!level0 || !upper) return {};  // no nodes
+  const auto verify_in = [](const Extent* extent) {
+    return [extent](std::uint64_t offset, std::uint64_t length) { return extent->verify(offset, length); };
+  };
+  index::MappedLists lists;
+  lists.level0 = level0->data();
+  lists.verify_level0 = verify_in(level0.get());
+  lists.level0_name = name_of(level0->info());
+  lists.upper = upper->data();
+  lists.verify_upper = verify_in(upper.get());
+  lists.upper_name = name_of(upper->info());
+  lists.owner =
+      std::make_shared<std::pair<std::shared_ptr<const Extent>, std::shared_ptr<const Extent>>>(level0, upper);
+  return state.store.loading_graph()
+      .attach_unchecked(number, std::move(lists), image.graph_end)
+      .with_context(name_of(level0->info()));
+}
+
+Status attach_chunk(CollectionState& state, const ChunkExtents& chunk, const ImageState& image) {
   PointStore& store = state.store;
-  const bool stays = kind == ExtentKind::payloads || kind == ExtentKind::level0 ||
-                     (kind == ExtentKind::vectors && info.slot_count == kChunkSlots);
-  if (stays) state.mapped_extents.emplace(info.number, extent);
-  switch (kind) {
-    case ExtentKind::ids: return store.loading_slots().load_ids(info.first_slot, info.slot_count, extent->data());
-    case ExtentKind::stamps:
-      return store.loading_slots().load_stamps(info.first_slot, info.slot_count, extent->data(), image.view.lsn);
-    case ExtentKind::vectors: return attach_vectors(state, extent);
-    case ExtentKind::level0: {
-      const ByteSpan data = extent->data();
-      return store.loading_graph().attach_level0(chunk, data, image.graph_end, std::move(extent));
+  const ExtentInfo& ids = chunk[ExtentKind::ids]->info();
+  const Slot begin = ids.first_slot;
+  SlotTable::Rows rows{chunk[ExtentKind::ids], chunk[ExtentKind::stamps], chunk[ExtentKind::values]};
+  HF_TRY(store.loading_slots()
+             .attach_rows(begin, ids.slot_count, std::move(rows), image.view.lsn, image.view.slot_end)
+             .with_context(name_of(ids)));
+  HF_TRY(store.loading_slots()
+             .attach_payloads(begin, ids.slot_count, chunk[ExtentKind::payloads])
+             .with_context(name_of(chunk[ExtentKind::payloads]->info())));
+  HF_TRY(attach_vectors(state, chunk[ExtentKind::vectors]).with_context(name_of(chunk[ExtentKind::vectors]->info())));
+  return attach_lists(state, chunk, begin >> kChunkBits, image);
+}
+
+/// The extents of an image that lie beside its chunks.
+struct IdExtents {
+  std::vector<std::shared_ptr<const Extent>> runs;  ///< oldest first
+  std::shared_ptr<const Extent> growing;            ///< null: there are no such rows
+};
+
+Status attach_extents(CollectionState& state, const storage::Manifest& manifest, const ImageState& image,
+                      IdExtents& ids) {
+  std::vector<ChunkExtents> chunks((image.view.slot_end + kChunkSlots - 1) >> kChunkBits);
+  ids.runs.resize(image.run_floors.size());
+  for (const ExtentInfo& info : manifest.extents) {
+    auto opened = open_extent(state, info);
+    if (!opened.ok()) return opened.status().with_context(name_of(info));
+    const std::shared_ptr<const Extent>& extent = *opened;
+    remember(state, extent);
+    switch (static_cast<ExtentKind>(info.kind)) {
+      case ExtentKind::ids_run: ids.runs[info.first_slot] = extent; break;
+      case ExtentKind::growing: ids.growing = extent; break;
+      default: chunks[info.first_slot >> kChunkBits].parts[info.kind] = extent; break;
     }
-    case ExtentKind::upper: return store.loading_graph().load_upper(chunk, extent->data(), image.graph_end);
-    case ExtentKind::values:
-      return store.loading_slots().load_values(info.first_slot, info.slot_count, extent->data(), image.view.slot_end);
-    case ExtentKind::payloads:
-      return store.loading_slots().attach_payloads(info.first_slot, info.slot_count, std::move(extent));
   }
-  return {StatusCode::internal, "unreachable: kinds were checked"};
+  for (const ChunkExtents& chunk : chunks) HF_TRY(attach_chunk(state, chunk, image));
+  return {};
+}
+
+Result<std::vector<Slot>> read_growing(const std::shared_ptr<const Extent>& extent) {
+  std::vector<Slot> rows;
+  if (!extent) return rows;
+  const ExtentInfo& info = extent->info();
+  if (info.data_bytes != std::uint64_t{info.slot_count} * sizeof(Slot)) {
+    return Status(StatusCode::data_damaged, name_of(info) + ": rows of the wrong size");
+  }
+  HF_TRY(extent->verify_all());
+  rows.resize(info.slot_count);
+  if (!rows.empty()) std::memcpy(rows.data(), extent->data().data(), info.data_bytes);
+  return rows;
+}
+
+Status finish_loading(CollectionState& state, const ImageState& image, const IdExtents& ids, bool every_row) {
+  PointStore& store = state.store;
+  IdRuns runs;
+  for (const auto& extent : ids.runs) HF_TRY(runs.add(extent, image.view.slot_end));
+  const bool by_runs = image.version >= kRunsSince && (!runs.empty() || image.view.live == 0);
+  HF_TRY(store.loading_ids().load(std::move(runs), image.view.slot_end));
+  HF_ASSIGN(const std::vector<Slot> growing, read_growing(ids.growing));
+  if (every_row || !by_runs) return store.finish_loading(image.view, image.markers);
+  return store.finish_loading(image.view, image.markers, growing);
 }
 
 }  // namespace
 
 Result<std::shared_ptr<CollectionState>> load_image(const RecoveryRequest& request, const storage::Manifest& manifest) {
-  HF_ASSIGN(ImageState image, decode_image_state(manifest.state, manifest.lsn));
+  HF_ASSIGN(const ImageState image, decode_image_state(manifest.state, manifest.lsn));
   if (image.name != request.name) {
     return damaged(manifest, "belongs to a collection named '" + image.name + "', not '" + request.name + "'");
   }
@@ -118,19 +214,14 @@ Result<std::shared_ptr<CollectionState>> load_image(const RecoveryRequest& reque
                                                  request.options, request.signals);
   PointStore& store = state->store;
   HF_TRY(store.loading_slots().reserve(image.view.slot_end));
-  std::vector<ExtentInfo> extents = manifest.extents;
-  std::stable_sort(extents.begin(), extents.end(),
-                   [](const ExtentInfo& a, const ExtentInfo& b) { return a.kind < b.kind; });  // ids before values
-  for (const ExtentInfo& info : extents) {
-    if (Status status = load_extent(*state, info, image); !status.ok()) {
-      return status.with_context(storage::extent_name(info.number) + " (" +
-                                 to_string(static_cast<ExtentKind>(info.kind)) + ")");
-    }
-  }
+  IdExtents ids;
+  HF_TRY(attach_extents(*state, manifest, image, ids));
   HF_TRY(store.loading_vectors().reserve(image.view.slot_end));
   HF_TRY(store.loading_graph().reserve(image.view.slot_end));
-  HF_TRY(store.finish_loading(image.view, std::move(image.markers)));
+  const bool every_row = request.change_nothing || request.options.open.verify_on_open == VerifyOnOpen::everything;
+  HF_TRY(finish_loading(*state, image, ids, every_row));
   if (image.connected) state->connected_epoch.store(image.view.graph.epoch, std::memory_order_relaxed);
+  state->loaded_run_floors = image.run_floors;
   return state;
 }
 

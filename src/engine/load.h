@@ -8,9 +8,9 @@
 
 namespace holdfast::engine {
 
-/// A collection as the manifest says, before the log is replayed. Ids, stamps and lists are checked against their
-/// checksums and for plausibility; vectors and payloads when they are first returned, or now with
-/// VerifyOnOpen::everything. data_damaged names file and offset.
+/// A collection as the manifest says, before the log is replayed. Its extents are there and of the right size; their
+/// pages are verified, and what they hold is checked, when it is first touched, or now with VerifyOnOpen::everything
+/// and for verify. data_damaged names file and offset.
 [[nodiscard]] Result<std::shared_ptr<CollectionState>> load_image(const RecoveryRequest& request,
                                                                   const storage::Manifest& manifest);
 

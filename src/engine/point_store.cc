@@ -1,9 +1,13 @@
 #include "engine/point_store.h"
 
+#include <algorithm>
 #include <functional>
+#include <new>
+#include <unordered_set>
 
 #include "base/plant.h"
 #include "base/random.h"
+#include "index/read_check.h"
 
 namespace holdfast::engine {
 
@@ -63,7 +67,7 @@ void PointStore::publish_graph(const GraphChange& change) {
 }
 
 Status PointStore::sort_loaded_row(Slot slot, View& view, View& counted) {
-  const bool node = graph_.contains(slot, view.graph.epoch);
+  const bool node = graph_.level(slot, view.graph.epoch) >= 0;  // reads the upper levels, too
   counted.graph.nodes += node ? 1 : 0;
   if (!slots_.visible(slot, view.lsn)) {
     if (node) {
@@ -71,6 +75,7 @@ Status PointStore::sort_loaded_row(Slot slot, View& view, View& counted) {
     } else {
       slots_.load_free(slot);
       free_slots_.give(slot);
+      ids_.give_up(slot);
     }
     return {};
   }
@@ -86,12 +91,25 @@ Status PointStore::sort_loaded_row(Slot slot, View& view, View& counted) {
                                           std::to_string(slot)};
   }
   ++counted.live;
-  if (ids_.must_grow(1)) (void)ids_.reserve(ids_.size() + 1);  // nobody reads the outgrown table yet
-  if (const Slot other = ids_.insert(slot); other != kNoSlot) {
-    return {StatusCode::data_damaged, "id " + slots_.id(slot).to_string() + " has two live versions, rows " +
-                                          std::to_string(other) + " and " + std::to_string(slot)};
+  return name_loaded_row(slot);
+}
+
+Status PointStore::name_loaded_row(Slot slot) {
+  Slot other = kNoSlot;
+  if (ids_.has_runs()) {
+    other = ids_.find_loaded(slots_.id(slot));
+    if (other == slot) return {};
+    if (other == kNoSlot) {
+      return {StatusCode::data_damaged,
+              "id " + slots_.id(slot).to_string() + " does not lead to its row " + std::to_string(slot)};
+    }
+  } else {
+    if (ids_.must_grow(1)) (void)ids_.reserve(ids_.size() + 1);  // nobody reads the outgrown table yet
+    other = ids_.insert(slot);
+    if (other == kNoSlot) return {};
   }
-  return {};
+  return {StatusCode::data_damaged, "id " + slots_.id(slot).to_string() + " has two live versions, rows " +
+                                        std::to_string(other) + " and " + std::to_string(slot)};
 }
 
 /// Every living row is found from exactly one head.
@@ -118,9 +136,12 @@ Status PointStore::check_loaded_values(const View& view, std::uint64_t values) c
 Status PointStore::finish_loading(View view, Markers markers) {
   View counted;
   view.growing_begin = view.growing_end = 0;
-  (void)ids_.reserve(view.live);
+  if (!ids_.has_runs()) (void)ids_.reserve(view.live);
+  const index::ReadCheck check;
   for (Slot slot = 0; slot < view.slot_end; ++slot) {
-    if (Status status = sort_loaded_row(slot, view, counted); !status.ok()) return status;
+    Status status = sort_loaded_row(slot, view, counted);
+    if (!check.ok()) return check.status();  // before what follows from it
+    if (!status.ok()) return status;
   }
   if (HF_PLANTED(counts_of_an_image_are_not_checked)) counted = view;
   if (counted.live != view.live || counted.dead_in_graph != view.dead_in_graph || counted.values != view.values ||
@@ -131,18 +152,77 @@ Status PointStore::finish_loading(View view, Markers markers) {
     };
     return {StatusCode::data_damaged, "the manifest counts " + counts(view) + ", the extents hold " + counts(counted)};
   }
-  if (view.graph.levels != 0 &&
-      graph_.level(view.graph.entry, view.graph.epoch) + 1 != static_cast<int>(view.graph.levels)) {
-    return {StatusCode::data_damaged,
-            "the entry of the graph is no node of its top level: row " + std::to_string(view.graph.entry)};
-  }
+  if (Status status = check_entry(view); !status.ok()) return status;
   if (view.values != view.live) {
     if (Status status = check_loaded_values(view, counted.values); !status.ok()) return status;
   }
+  if (!check.ok()) return check.status();
+  make_first_view(view, std::move(markers));
+  return {};
+}
+
+Status PointStore::check_entry(const View& view) const {
+  if (view.graph.levels == 0) return {};
+  const index::ReadCheck check;
+  const int level = graph_.level(view.graph.entry, view.graph.epoch);
+  if (!check.ok()) return check.status();
+  if (level + 1 == static_cast<int>(view.graph.levels)) return {};
+  return {StatusCode::data_damaged,
+          "the entry of the graph is no node of its top level: row " + std::to_string(view.graph.entry)};
+}
+
+void PointStore::make_first_view(const View& view, Markers markers) {
   MutexLock lock(publish_mutex_);
   markers_ = std::make_shared<const Markers>(std::move(markers));
   publish(view);
+}
+
+Status PointStore::finish_loading(View view, Markers markers, std::span<const Slot> growing) {
+  // Living rows are nodes or growing. What is neither alive nor a node is free.
+  const std::uint64_t living_nodes = view.graph.nodes - view.dead_in_graph;
+  const std::uint64_t used = view.values + view.dead_in_graph;
+  if (view.values < living_nodes || view.values - living_nodes != growing.size() || used > view.slot_end) {
+    return {StatusCode::data_damaged, "the manifest counts " + std::to_string(view.values) + " vectors and " +
+                                          std::to_string(living_nodes) + " living nodes; " +
+                                          std::to_string(growing.size()) + " rows wait for the graph, of " +
+                                          std::to_string(view.slot_end)};
+  }
+  view.growing_begin = 0;
+  view.growing_end = growing.size();
+  if (Status status = arrivals_.reserve(view.growing_end); !status.ok()) return status;
+  const index::ReadCheck check;
+  std::unordered_set<Slot> seen;
+  for (std::size_t i = 0; i < growing.size(); ++i) {
+    const Slot slot = growing[i];
+    const bool waits = slot < view.slot_end && slots_.visible(slot, view.lsn) &&
+                       !graph_.contains(slot, view.graph.epoch) && seen.insert(slot).second;
+    if (!check.ok()) return check.status();
+    if (!waits) return {StatusCode::data_damaged, "row " + std::to_string(slot) + " does not wait for the graph"};
+    arrivals_.set(i, slot);
+  }
+  if (Status status = check_entry(view); !status.ok()) return status;
+  free_slots_.expect(view.slot_end - used);
+  unsorted_ = {0, view.slot_end, view.lsn};
+  find_free_rows(kChunkSlots, true);
+  make_first_view(view, std::move(markers));
   return {};
+}
+
+/// A row that was dead, and no node, in the image. It cannot have been used since: nobody knew that it is free.
+void PointStore::find_free_rows(Slot rows, bool nobody_reads) noexcept {
+  const Slot end = static_cast<Slot>(std::min<std::uint64_t>(std::uint64_t{unsorted_.next} + rows, unsorted_.end));
+  try {
+    for (; unsorted_.next < end && free_slots_.expected() != 0; ++unsorted_.next) {
+      const Slot slot = unsorted_.next;
+      const index::ReadCheck check;
+      const bool free = slots_.died(slot) <= unsorted_.lsn && !graph_.mapped_as_node(slot);
+      if (!free || !check.ok()) continue;  // beside damage rows are left alone
+      free_slots_.found(slot, nobody_reads);
+      ids_.give_up(slot);
+    }
+  } catch (const std::bad_alloc&) {
+    // Another time.
+  }
 }
 
 int level_of(const SlotTable& slots, Slot slot, std::uint32_t m) noexcept {

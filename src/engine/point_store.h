@@ -66,15 +66,26 @@ class PointStore {
   [[nodiscard]] SlotTable& loading_slots() noexcept { return slots_; }
   [[nodiscard]] index::VectorTable& loading_vectors() noexcept { return vectors_; }
   [[nodiscard]] index::Graph& loading_graph() noexcept { return graph_; }
-  /// Sorts the rows below view.slot_end into living (named in the id map; growing, unless they are nodes), dead nodes
-  /// and free ones, and makes `view` the current one. Its growing range is filled in. data_damaged if an id has two
-  /// live versions, the values of a point do not belong together, or the counts differ.
+  [[nodiscard]] IdMap& loading_ids() noexcept { return ids_; }
+  /// Makes `view` the current one. `growing`: the rows of its growing range. Rows are looked at only if they must be:
+  /// those of the growing range, the entry of the graph, and some of those that may be free. REQUIRES that runs of ids
+  /// were loaded. data_damaged if what was looked at, or the counts, contradict each other.
+  Status finish_loading(View view, Markers markers, std::span<const Slot> growing);
+  /// The same, looking at everything: sorts the rows below view.slot_end into living (growing, unless they are nodes;
+  /// named in the id map, unless a run does), dead nodes and free ones. The growing range is filled in. data_damaged if
+  /// an id has two live versions or does not lead to its row, the values of a point do not belong together, or the
+  /// counts differ.
   Status finish_loading(View view, Markers markers);
 
  private:
   friend class CommitWriter;
   void publish(const View& next) HF_REQUIRES(publish_mutex_);
   Status sort_loaded_row(Slot slot, View& view, View& counted);
+  Status name_loaded_row(Slot slot);
+  Status check_entry(const View& view) const;
+  void make_first_view(const View& view, Markers markers) HF_EXCLUDES(publish_mutex_);
+  /// Looks for free rows among the next `rows` ones of the image. Committer, or open.
+  void find_free_rows(Slot rows, bool nobody_reads) noexcept;
   Status check_loaded_values(const View& view, std::uint64_t values) const;
 
   SlotTable slots_;
@@ -83,6 +94,12 @@ class PointStore {
   Arrivals arrivals_;
   FreeSlots free_slots_;
   index::Graph graph_;
+  /// Rows of the image in [next, end) that nobody asked yet whether they are free. Committer.
+  struct {
+    Slot next = 0;
+    Slot end = 0;
+    Lsn lsn = 0;
+  } unsorted_;
   mutable PinTable pins_;
   mutable Reclaimer reclaimer_;
   mutable Mutex publish_mutex_;

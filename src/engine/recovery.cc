@@ -41,6 +41,11 @@ struct Generations {
   std::vector<std::string> broken;         ///< why each unreadable one is unreadable
   std::uint64_t highest = 0;
   Lsn proven = 0;  ///< highest lsn that a readable manifest holds
+
+  void skip_newest() {
+    skipped.push_back(std::move(readable.front()));
+    readable.erase(readable.begin());
+  }
 };
 
 Result<Generations> read_generations(const RecoveryRequest& request) {
@@ -69,8 +74,9 @@ Result<Generations> read_generations(const RecoveryRequest& request) {
 }
 
 /// Loads the newest generation that is sound. Its predecessors in `generations.readable` are dropped.
-Result<std::shared_ptr<CollectionState>> load_newest(const RecoveryRequest& request, Generations& generations) {
-  std::string first_damage = generations.broken.empty() ? std::string() : generations.broken.front();
+/// `first_damage`: what is wrong with a newer one, if anything is.
+Result<std::shared_ptr<CollectionState>> load_newest(const RecoveryRequest& request, Generations& generations,
+                                                     std::string& first_damage) {
   while (!generations.readable.empty()) {
     auto state = load_image(request, generations.readable.front());
     if (state.ok()) {
@@ -82,8 +88,7 @@ Result<std::shared_ptr<CollectionState>> load_newest(const RecoveryRequest& requ
     }
     if (state.status().code() != StatusCode::data_damaged) return state.status();
     if (first_damage.empty()) first_damage = state.status().message();
-    generations.skipped.push_back(std::move(generations.readable.front()));
-    generations.readable.erase(generations.readable.begin());
+    generations.skip_newest();
   }
   return Status(StatusCode::data_damaged, "no checkpoint is sound: " + first_damage);
 }
@@ -182,6 +187,7 @@ void remember_checkpoint(CollectionState& state, const Generations& generations,
   checkpoint.manifest = generations.readable.front();
   checkpoint.manifest.next_extent = next_extent;
   checkpoint.epoch = state.store.pins().current()->graph.epoch;
+  checkpoint.run_floors = state.loaded_run_floors;
   checkpoint.generations = {checkpoint.manifest.generation};
   checkpoint.previous_lsn = checkpoint.manifest.lsn;
   if (generations.readable.size() > 1) {
@@ -223,25 +229,54 @@ Status make_writable(CollectionState& state, const Generations& generations, con
   return {};
 }
 
+/// A collection with its log replayed, before anything is changed.
+struct Replayed {
+  std::shared_ptr<CollectionState> state;
+  storage::ReadLogOptions options;
+  storage::LogTail tail;
+  Clock::time_point replay_start;
+};
+
+/// What an image holds is read when it is first needed: replay may be the first to meet damage, and then the generation
+/// before and a longer log are used, as if it had been met while loading.
+Status load_and_replay(const RecoveryRequest& request, Generations& generations, Replayed& out) {
+  std::string first_damage = generations.broken.empty() ? std::string() : generations.broken.front();
+  while (true) {
+    const auto start = Clock::now();
+    HF_ASSIGN(out.state, load_newest(request, generations, first_damage));
+    const storage::Manifest& manifest = generations.readable.front();
+    RecoveryReport& report = out.state->report;
+    report.checkpoint_lsn = manifest.lsn;
+    report.checkpoint_generation = manifest.generation;
+    report.load_ms = ms_since(start);
+
+    out.replay_start = Clock::now();
+    out.options = log_options(request, manifest, generations.proven);
+    Status status = replay(*out.state, out.options, out.tail);
+    if (status.ok()) return {};
+    const bool damaged = status.code() == StatusCode::data_damaged;
+    if (damaged && out.state->damage.count() != 0 && generations.readable.size() > 1) {
+      if (first_damage.empty()) first_damage = status.message();
+      generations.skip_newest();
+      continue;
+    }
+    if (!report.fell_back || !damaged) return status;
+    // Power loss may have brought back a manifest whose log is gone: what matters is what is wrong with the newer ones.
+    return {StatusCode::data_damaged, report.notes.front() + "; nor does generation " +
+                                          std::to_string(manifest.generation) +
+                                          " help: " + std::string(status.message())};
+  }
+}
+
 Result<std::shared_ptr<CollectionState>> recover(const RecoveryRequest& request) {
   const auto start = Clock::now();
   HF_ASSIGN(Generations generations, read_generations(request));
-  HF_ASSIGN(std::shared_ptr<CollectionState> state, load_newest(request, generations));
+  Replayed replayed;
+  HF_TRY(load_and_replay(request, generations, replayed));
+  const std::shared_ptr<CollectionState>& state = replayed.state;
+  const storage::ReadLogOptions& options = replayed.options;
+  const storage::LogTail& tail = replayed.tail;
   const storage::Manifest& manifest = generations.readable.front();
-  state->report.checkpoint_lsn = manifest.lsn;
-  state->report.checkpoint_generation = manifest.generation;
-  state->report.load_ms = ms_since(start);
-
-  const auto replay_start = Clock::now();
-  const storage::ReadLogOptions options = log_options(request, manifest, generations.proven);
-  storage::LogTail tail;
-  if (Status status = replay(*state, options, tail); !status.ok()) {
-    if (!state->report.fell_back || status.code() != StatusCode::data_damaged) return status;
-    // Power loss may have brought back a manifest whose log is gone: what matters is what is wrong with the newer ones.
-    return Status(StatusCode::data_damaged, state->report.notes.front() + "; nor does generation " +
-                                                std::to_string(manifest.generation) +
-                                                " help: " + std::string(status.message()));
-  }
   if (HF_PLANTED(replay_builds_the_graph)) HF_TRY(wait_until_indexed(*state));
   if (request.change_nothing) {
     state->close_for_writing({StatusCode::read_only, "opened for inspection"});
@@ -252,7 +287,7 @@ Result<std::shared_ptr<CollectionState>> recover(const RecoveryRequest& request)
   state->wal = std::make_unique<storage::WalWriter>(state->fs, std::move(wal), tail.end);
   state->log_bytes_at_open.store(tail.bytes, std::memory_order_relaxed);
   if (!request.change_nothing && state->reserve.whole() != 0) restore_reserve(*state);
-  state->report.replay_ms = ms_since(replay_start);
+  state->report.replay_ms = ms_since(replayed.replay_start);
   const bool at_rest = tail.ends_with_mark || tail.end.lsn == manifest.lsn;
   state->report.clean = at_rest && tail.verdict == storage::LogVerdict::complete && !state->report.fell_back;
   state->report.total_ms = ms_since(start);

@@ -353,6 +353,13 @@ class CollectionRepair::Impl {
         add_step(Salvage::rebuild_graph, salvaged.graph_file, salvaged.graph_offset, 0, salvaged.graph_damage);
       }
     }
+    for (const storage::ExtentInfo& info : chosen_->manifest.extents) {
+      const auto damage = is_of_ids(info) ? damages_.find(info.number) : damages_.end();
+      if (damage == damages_.end()) continue;
+      add_step(Salvage::rebuild_ids, extent_file(info.number), damage->second.offset, damage->second.length,
+               damage->second.message);
+      break;  // one step for all of them
+    }
     if (salvaged.losses.nothing()) {
       // Damage in rows that nobody needs any more.
       if (!has_damaged_extent(false)) return;
@@ -371,9 +378,15 @@ class CollectionRepair::Impl {
   }
 
   [[nodiscard]] bool has_damaged_extent(bool lists) const {
-    return std::any_of(
-        chosen_->manifest.extents.begin(), chosen_->manifest.extents.end(),
-        [&](const storage::ExtentInfo& info) { return is_list(info) == lists && damages_.contains(info.number); });
+    return std::any_of(chosen_->manifest.extents.begin(), chosen_->manifest.extents.end(),
+                       [&](const storage::ExtentInfo& info) {
+                         return !is_of_ids(info) && is_list(info) == lists && damages_.contains(info.number);
+                       });
+  }
+  /// They say nothing that the rows do not say.
+  static bool is_of_ids(const storage::ExtentInfo& info) {
+    return info.kind == static_cast<std::uint8_t>(ExtentKind::ids_run) ||
+           info.kind == static_cast<std::uint8_t>(ExtentKind::growing);
   }
   static bool is_list(const storage::ExtentInfo& info) {
     return info.kind == static_cast<std::uint8_t>(ExtentKind::level0) ||
@@ -381,7 +394,7 @@ class CollectionRepair::Impl {
   }
   [[nodiscard]] std::pair<std::uint64_t, const ExtentDamage*> first_row_damage() const {
     for (const storage::ExtentInfo& info : chosen_->manifest.extents) {
-      const auto damage = is_list(info) ? damages_.end() : damages_.find(info.number);
+      const auto damage = is_list(info) || is_of_ids(info) ? damages_.end() : damages_.find(info.number);
       if (damage != damages_.end()) return {info.number, &damage->second};
     }
     return {0, nullptr};

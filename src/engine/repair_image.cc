@@ -181,6 +181,8 @@ class ImageSalvage {
       case ExtentKind::payloads: return info.data_bytes >= (rows + 1) * kOffsetBytes;
       case ExtentKind::level0:
       case ExtentKind::upper: return true;  // the graph checks its own
+      case ExtentKind::ids_run:
+      case ExtentKind::growing: break;  // made anew
     }
     return false;
   }

@@ -72,8 +72,8 @@ class ManifestBuilder {
       HF_TRY(found.status());
       numbers_[parsed.number] = found->origin.generation;
       const ExtentInfo& info = found->info;
-      if (info.slot_count == 0 || info.slot_count > kChunkSlots || info.first_slot % kChunkSlots != 0 ||
-          info.first_slot >= kMaxSlots) {
+      if (info.kind > kExtentKinds || info.slot_count == 0 || info.slot_count > kChunkSlots ||
+          info.first_slot % kChunkSlots != 0 || info.first_slot >= kMaxSlots) {
         continue;
       }
       places_[{info.kind, info.first_slot}].push_back(*found);  // by ascending number

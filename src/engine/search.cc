@@ -137,7 +137,10 @@ Result<Hit> make_hit(const CollectionState& state, const View& view, const index
   Slot head = row.slot;
   if (!slots.is_head(row.slot)) {
     head = state.store.find(hit.id, view);
-    for (Slot value = head; value != row.slot && value != kNoSlot; value = slots.next_value(value)) ++hit.value;
+    for (Slot value = head; value != row.slot && value != kNoSlot && hit.value < kMaxValues;) {
+      value = slots.next_value(value);
+      ++hit.value;
+    }
   }
   if (with_payload && head != kNoSlot) {
     HF_ASSIGN(const std::string_view payload, slots.payload(head));
@@ -167,6 +170,7 @@ Result<Hits> search(const CollectionState& state, const View& view, std::span<co
     HF_ASSIGN(Hits hits, make_hits(state, view, rows, options.with_payload, stop.reason()));
     hits.beam = choice.beam;
     hits.ef = choice.ef;
+    if (!check.ok()) return check.status();  // the ids of what was found
     return hits;
   } catch (const std::bad_alloc&) {
     return no_memory();
@@ -214,13 +218,23 @@ Result<Hits> search_range(const CollectionState& state, const View& view, std::s
     const index::ReadCheck check;
     find_points(state, view, query, plan, options.limit, stop.check(), rows);
     if (!check.ok()) return check.status();
-    return make_hits(state, view, rows, options.with_payload, stop.reason());
+    Result<Hits> hits = make_hits(state, view, rows, options.with_payload, stop.reason());
+    if (!check.ok()) return check.status();  // the ids of what was found
+    return hits;
   } catch (const std::bad_alloc&) {
     return no_memory();
   }
 }
 
 namespace {
+
+/// The links between the vectors of a point are read when they are followed: an image that was forged may have put
+/// anything there.
+Status check_value(const CollectionState& state, Slot head, Slot slot, std::uint32_t values) {
+  if (values < kMaxValues && state.store.slots().belongs_to(head, slot)) return {};
+  return {StatusCode::data_damaged, "collection '" + state.name + "': the vectors of the point in row " +
+                                        std::to_string(head) + " do not belong together: row " + std::to_string(slot)};
+}
 
 /// The point whose head is `head`.
 Result<Point> read_point(const CollectionState& state, PointId id, Slot head) {
@@ -229,6 +243,7 @@ Result<Point> read_point(const CollectionState& state, PointId id, Slot head) {
   Point point{id, {}, std::string(payload), 0};
   std::vector<float> room;
   for (Slot slot = head; slot != kNoSlot; slot = slots.next_value(slot)) {
+    HF_TRY(check_value(state, head, slot, point.values));
     HF_TRY(state.store.vectors().verify_row(slot));
     const float* const row = state.store.vectors().floats(state.store.vectors().row(slot), room);
     point.vector.insert(point.vector.end(), row, row + state.config.dimension);
@@ -257,9 +272,13 @@ std::uint64_t for_each_head(const CollectionState& state, const View& view, std:
 
 Result<Point> get(const CollectionState& state, const View& view, PointId id) {
   try {
+    const index::ReadCheck check;
     const Slot slot = state.store.find(id, view);
+    if (!check.ok()) return check.status();
     if (slot == kNoSlot) return no_point(state, id);
-    return read_point(state, id, slot);
+    Result<Point> point = read_point(state, id, slot);
+    if (!check.ok()) return check.status();
+    return point;
   } catch (const std::bad_alloc&) {
     return Status(StatusCode::resource_exhausted, "not enough memory for the point");
   }
@@ -268,12 +287,15 @@ Result<Point> get(const CollectionState& state, const View& view, PointId id) {
 Result<float> distance(const CollectionState& state, const View& view, PointId id, std::span<const float> query) {
   try {
     HF_TRY(validate_vector(query, state.config).with_context("query"));
+    const index::ReadCheck check;
     const Slot head = state.store.find(id, view);
+    if (!check.ok()) return check.status();
     if (head == kNoSlot) return no_point(state, id);
     const index::Query prepared(state.store.vectors(), query.data());
-    const index::ReadCheck check;
     float best = std::numeric_limits<float>::infinity();
+    std::uint32_t values = 0;
     for (Slot slot = head; slot != kNoSlot; slot = state.store.slots().next_value(slot)) {
+      HF_TRY(check_value(state, head, slot, values++));
       best = std::min(best, prepared.distance(state.store.vectors().row(slot)));
     }
     if (!check.ok()) return check.status();
@@ -283,14 +305,16 @@ Result<float> distance(const CollectionState& state, const View& view, PointId i
   }
 }
 
-std::vector<PointId> list_ids(const CollectionState& state, const View& view, std::uint64_t after, std::size_t limit,
-                              std::uint64_t* next) {
+Result<std::vector<PointId>> list_ids(const CollectionState& state, const View& view, std::uint64_t after,
+                                      std::size_t limit, std::uint64_t* next) {
   std::vector<PointId> ids;
+  const index::ReadCheck check;
   const std::uint64_t end = for_each_head(state, view, after, [&](Slot slot) {
     if (ids.size() == limit) return false;
     ids.push_back(state.store.slots().id(slot));
     return true;
   });
+  if (!check.ok()) return check.status();
   *next = ids.empty() ? after : end;
   return ids;
 }
@@ -299,6 +323,7 @@ Result<std::vector<Point>> list_points(const CollectionState& state, const View&
                                        std::size_t limit, std::uint64_t* next) {
   std::vector<Point> points;
   Status error;
+  const index::ReadCheck check;
   const std::uint64_t end = for_each_head(state, view, after, [&](Slot slot) {
     if (points.size() == limit) return false;
     Result<Point> point = read_point(state, state.store.slots().id(slot), slot);
@@ -309,6 +334,7 @@ Result<std::vector<Point>> list_points(const CollectionState& state, const View&
     points.push_back(std::move(point).value());
     return true;
   });
+  if (!check.ok()) return check.status();
   HF_TRY(error);
   *next = points.empty() ? after : end;
   return points;

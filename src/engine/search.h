@@ -23,8 +23,8 @@ namespace holdfast::engine {
 [[nodiscard]] Result<float> distance(const CollectionState& state, const View& view, PointId id,
                                      std::span<const float> query);
 /// See Snapshot::ids. Throws bad_alloc.
-[[nodiscard]] std::vector<PointId> list_ids(const CollectionState& state, const View& view, std::uint64_t after,
-                                            std::size_t limit, std::uint64_t* next);
+[[nodiscard]] Result<std::vector<PointId>> list_ids(const CollectionState& state, const View& view, std::uint64_t after,
+                                                    std::size_t limit, std::uint64_t* next);
 /// See Snapshot::points. Throws bad_alloc.
 [[nodiscard]] Result<std::vector<Point>> list_points(const CollectionState& state, const View& view,
                                                      std::uint64_t after, std::size_t limit, std::uint64_t* next);

@@ -6,6 +6,9 @@
 #include <string>
 
 #include "base/plant.h"
+#include "base/try.h"
+#include "index/read_check.h"
+#include "storage/file_names.h"
 
 namespace holdfast::engine {
 
@@ -38,21 +41,33 @@ struct SlotTable::Chunk {
   Lsn died[kChunkSlots];
   Lsn previous_until[kChunkSlots];
   Payload* payload[kChunkSlots];
-  Slot previous[kChunkSlots];
-  Slot next_value[kChunkSlots];
-  std::uint8_t flags[kChunkSlots];  ///< kUuid, kMember
+  Slot previous[kChunkSlots];       ///< complement: 0 is kNoSlot
+  Slot next_value[kChunkSlots];     ///< complement
+  std::uint8_t flags[kChunkSlots];  ///< kUuid, kMember, kThere; release with the id, acquire by readers
   Lsn changed;                      // atomic_ref; release by the committer, acquire by the checkpoint
   Lsn assigned;                     // atomic_ref; release by the committer, acquire by the checkpoint
   // Payloads of the first `mapped` slots stand in an extent unless `payload` says otherwise.
   const storage::Extent* mapped_payloads;
   std::uint32_t mapped;
   std::shared_ptr<const storage::Extent>* owner;
+  // Ids, values and stamps of the first `mapped_rows` slots stand in extents (S5).
+  Mapped* rows;
+  std::uint32_t mapped_rows;
+  std::uint64_t stamps_read;  ///< a bit per block; release by read_stamps(), acquire by readers
+};
+
+/// Where the rows of a chunk are read from.
+struct SlotTable::Mapped {
+  Rows extents;
+  Lsn lsn = 0;
+  Slot slot_end = 0;
 };
 
 namespace {
 
 constexpr std::uint8_t kUuid = 1;    // the id is a UUID
 constexpr std::uint8_t kMember = 2;  // not the first vector of its point
+constexpr std::uint8_t kThere = 4;   // the row was written, or read from an image
 
 /// Of a row that has no payload, though its place in a mapped extent may hold the one of an earlier version.
 Payload kNoPayload{0};
@@ -74,33 +89,56 @@ SlotTable::~SlotTable() {
     const std::uint64_t used = std::min<std::uint64_t>(end_ > begin ? end_ - begin : 0, kChunkSlots);
     for (std::uint32_t i = 0; i < used; ++i) release_payload(chunk->payload[i]);
     delete chunk->owner;
+    delete chunk->rows;
   }
 }
 
+std::uint8_t SlotTable::flags(Slot slot) const noexcept {
+  Chunk& chunk = chunk_of(slot);
+  const std::uint32_t i = slot % kChunkSlots;
+  const std::atomic_ref<std::uint8_t> flags(chunk.flags[i]);
+  const std::uint8_t found = flags.load(std::memory_order_acquire);  // pairs with assign() and read_ids()
+  if ((found & kThere) != 0 || i >= chunk.mapped_rows) [[likely]]
+    return found;
+  return read_ids(slot) ? flags.load(std::memory_order_acquire) : 0;
+}
+
 PointId SlotTable::id(Slot slot) const noexcept {
+  const auto kind = static_cast<PointId::Kind>(flags(slot) & kUuid);  // first: it reads what is not there yet
   const Chunk& chunk = chunk_of(slot);
   const std::uint32_t i = slot % kChunkSlots;
-  return PointId::from_parts(static_cast<PointId::Kind>(chunk.flags[i] & kUuid), chunk.high[i], chunk.low[i]);
+  return PointId::from_parts(kind, chunk.high[i], chunk.low[i]);
 }
 
 Lsn SlotTable::born(Slot slot) const noexcept {
   // Relaxed: ordered by `died`, which is read first (S4), or by the view that shows the slot.
-  return std::atomic_ref<Lsn>(chunk_of(slot).born[slot % kChunkSlots]).load(std::memory_order_relaxed);
+  const std::atomic_ref<Lsn> born(chunk_of(slot).born[slot % kChunkSlots]);
+  const Lsn found = born.load(std::memory_order_relaxed);
+  if (found != 0) [[likely]]
+    return found;
+  return read_stamps(slot) ? born.load(std::memory_order_relaxed) : 0;
 }
 
 Lsn SlotTable::died(Slot slot) const noexcept {
-  // Acquire pairs with assign() and kill() (S4). Of a death that matters to a view, S2 takes care.
-  return std::atomic_ref<Lsn>(chunk_of(slot).died[slot % kChunkSlots]).load(std::memory_order_acquire);
+  // Acquire pairs with assign(), kill() and read_stamps() (S4). Of a death that matters to a view, S2 takes care.
+  const std::atomic_ref<Lsn> died(chunk_of(slot).died[slot % kChunkSlots]);
+  const Lsn found = died.load(std::memory_order_acquire);
+  if (found != 0) [[likely]]
+    return found;
+  return read_stamps(slot) ? died.load(std::memory_order_acquire) : 0;
 }
 
 SlotTable::Previous SlotTable::previous(Slot slot) const noexcept {
   const Chunk& chunk = chunk_of(slot);
-  return {chunk.previous[slot % kChunkSlots], chunk.previous_until[slot % kChunkSlots]};
+  return {~chunk.previous[slot % kChunkSlots], chunk.previous_until[slot % kChunkSlots]};
 }
 
-Slot SlotTable::next_value(Slot slot) const noexcept { return chunk_of(slot).next_value[slot % kChunkSlots]; }
+Slot SlotTable::next_value(Slot slot) const noexcept {
+  (void)flags(slot);
+  return ~chunk_of(slot).next_value[slot % kChunkSlots];
+}
 
-bool SlotTable::is_head(Slot slot) const noexcept { return (chunk_of(slot).flags[slot % kChunkSlots] & kMember) == 0; }
+bool SlotTable::is_head(Slot slot) const noexcept { return (flags(slot) & kMember) == 0; }
 
 Lsn SlotTable::changed_lsn(std::uint32_t chunk) const noexcept {
   return std::atomic_ref<Lsn>(chunk_at(chunk)->changed)
@@ -154,10 +192,11 @@ void SlotTable::assign(Slot slot, Row row) noexcept {
   const std::uint32_t i = slot % kChunkSlots;
   chunk.high[i] = row.id.high();
   chunk.low[i] = row.id.low();
-  chunk.flags[i] = static_cast<std::uint8_t>((row.id.is_uuid() ? kUuid : 0) | (row.head ? 0 : kMember));
-  chunk.previous[i] = row.previous.slot;
+  chunk.previous[i] = ~row.previous.slot;
   chunk.previous_until[i] = row.previous.until;
-  chunk.next_value[i] = kNoSlot;
+  chunk.next_value[i] = ~kNoSlot;
+  const auto kind = static_cast<std::uint8_t>(kThere | (row.id.is_uuid() ? kUuid : 0) | (row.head ? 0 : kMember));
+  std::atomic_ref<std::uint8_t>(chunk.flags[i]).store(kind, std::memory_order_release);  // pairs with flags()
   if (row.payload) payload_bytes_.fetch_add(row.payload->size, std::memory_order_relaxed);
   Payload* const payload = row.payload ? row.payload.release() : (i < chunk.mapped ? &kNoPayload : nullptr);
   // A payload that is still there belongs to a version whose death could not be queued for lack of memory.
@@ -172,7 +211,7 @@ void SlotTable::assign(Slot slot, Row row) noexcept {
   end_ = std::max(end_, slot + 1);
 }
 
-void SlotTable::append_value(Slot slot, Slot next) noexcept { chunk_of(slot).next_value[slot % kChunkSlots] = next; }
+void SlotTable::append_value(Slot slot, Slot next) noexcept { chunk_of(slot).next_value[slot % kChunkSlots] = ~next; }
 
 void SlotTable::kill(Slot slot, Lsn lsn) noexcept {
   Chunk& chunk = chunk_of(slot);
@@ -192,15 +231,13 @@ void SlotTable::free_payload(Slot slot) noexcept {
 }
 
 void SlotTable::encode_ids(Slot begin, Slot end, const Kept& kept, Bytes& out) const {
-  const Chunk& chunk = chunk_of(begin);
   for (Slot slot = begin; slot < end; ++slot) {
-    const std::uint32_t i = slot % kChunkSlots;
-    put(out, kept[i] ? chunk.high[i] : std::uint64_t{0});
-    put(out, kept[i] ? chunk.low[i] : std::uint64_t{0});
+    const PointId known = kept[slot % kChunkSlots] ? id(slot) : PointId(0);
+    put(out, known.high());
+    put(out, known.low());
   }
   for (Slot slot = begin; slot < end; ++slot) {
-    const std::uint32_t i = slot % kChunkSlots;
-    put(out, static_cast<std::uint8_t>(kept[i] ? chunk.flags[i] & kUuid : 0));
+    put(out, static_cast<std::uint8_t>(kept[slot % kChunkSlots] ? flags(slot) & kUuid : 0));
   }
 }
 
@@ -250,9 +287,7 @@ Status SlotTable::load_ids(Slot begin, std::uint32_t slots, ByteSpan data) {
     const auto kind = load<std::uint8_t>(data.data() + slots * kIdRowBytes + i);
     if (kind > 1) return damaged("unknown kind of id", slots * kIdRowBytes + i);
     if (kind == 0 && chunk.high[row] != 0) return damaged("an id that is no number", i * kIdRowBytes);
-    chunk.flags[row] = kind;
-    chunk.previous[row] = kNoSlot;
-    chunk.next_value[row] = kNoSlot;
+    chunk.flags[row] = kind | kThere;
   }
   end_ = std::max(end_, begin + slots);
   return {};
@@ -284,8 +319,8 @@ Status SlotTable::load_values(Slot begin, std::uint32_t slots, ByteSpan data, Sl
     const auto member = load<std::uint8_t>(data.data() + slots * sizeof(Slot) + i);
     if (next != kNoSlot && next >= slot_end) return damaged("impossible next value", i * sizeof(Slot));
     if (member > 1) return damaged("unknown flags of a value", slots * sizeof(Slot) + i);
-    chunk.next_value[row] = next;
-    chunk.flags[row] = static_cast<std::uint8_t>((chunk.flags[row] & kUuid) | (member != 0 ? kMember : 0));
+    chunk.next_value[row] = ~next;
+    chunk.flags[row] = static_cast<std::uint8_t>((chunk.flags[row] & ~kMember) | (member != 0 ? kMember : 0));
   }
   return {};
 }
@@ -294,6 +329,133 @@ void SlotTable::load_free(Slot slot) noexcept {
   Chunk& chunk = chunk_of(slot);
   chunk.born[slot % kChunkSlots] = 0;
   chunk.died[slot % kChunkSlots] = 0;
+}
+
+Status SlotTable::attach_rows(Slot begin, std::uint32_t slots, Rows rows, Lsn lsn, Slot slot_end) {
+  const auto size = [](const auto& extent) { return extent->info().data_bytes; };
+  if (size(rows.ids) != slots * (kIdRowBytes + 1)) return damaged("ids of the wrong size", size(rows.ids));
+  if (size(rows.stamps) != slots * kStampRowBytes) return damaged("stamps of the wrong size", size(rows.stamps));
+  if (rows.values && size(rows.values) != slots * (sizeof(Slot) + 1)) {
+    return damaged("values of the wrong size", size(rows.values));
+  }
+  Chunk& chunk = chunk_of(begin);
+  chunk.rows = new Mapped{std::move(rows), lsn, slot_end};
+  chunk.mapped_rows = slots;
+  end_ = std::max(end_, begin + slots);
+  return {};
+}
+
+namespace {
+
+/// Of a block of a chunk's rows.
+struct Block {
+  std::uint32_t first;
+  std::uint32_t end;
+};
+Block block_of(Slot slot, std::uint32_t rows) noexcept {
+  const std::uint32_t first = slot % kChunkSlots / kRowBlock * kRowBlock;
+  return {first, std::min(first + kRowBlock, rows)};
+}
+
+/// Whether `read` worked. If not, the thread's ReadCheck is told.
+template <class Read>
+bool worked(const storage::Extent& extent, Read read) noexcept {
+  try {
+    Status status = read();
+    if (status.ok()) return true;
+    if (status.message().find(".ext") == std::string_view::npos) {
+      status = status.with_context(storage::extent_name(extent.info().number));
+    }
+    index::ReadCheck::note({std::move(status)});
+  } catch (const std::bad_alloc&) {
+    index::ReadCheck::note({{}, true});
+  }
+  return false;
+}
+
+}  // namespace
+
+bool SlotTable::read_stamps(Slot slot) const noexcept {
+  Chunk& chunk = chunk_of(slot);
+  if (slot % kChunkSlots >= chunk.mapped_rows) return true;  // there is nothing to read
+  const Block block = block_of(slot, chunk.mapped_rows);
+  const std::uint64_t bit = std::uint64_t{1} << (block.first / kRowBlock);
+  const std::atomic_ref<std::uint64_t> done(chunk.stamps_read);
+  if ((done.load(std::memory_order_acquire) & bit) != 0) return true;  // pairs with the release below
+  const MutexLock lock(reading_);
+  if ((done.load(std::memory_order_relaxed) & bit) != 0) return true;
+  const auto read = [&] { return read_stamp_block(chunk, block.first, block.end); };
+  if (!worked(*chunk.rows->extents.stamps, read)) return false;
+  done.fetch_or(bit, std::memory_order_release);  // pairs with the acquire above
+  return true;
+}
+
+/// Checks all rows before it shows any.
+Status SlotTable::read_stamp_block(Chunk& chunk, std::uint32_t first, std::uint32_t end) const {
+  const storage::Extent& extent = *chunk.rows->extents.stamps;
+  HF_TRY(extent.verify(first * kStampRowBytes, (end - first) * kStampRowBytes));
+  const std::byte* const data = extent.data().data();
+  const Lsn lsn = chunk.rows->lsn;
+  for (std::uint32_t i = first; i < end; ++i) {
+    const auto born = load<Lsn>(data + i * kStampRowBytes), died = load<Lsn>(data + i * kStampRowBytes + 8);
+    if (born == 0 && died == 0) continue;  // free
+    const bool died_in_time = died == kNeverDied || (died > born && died <= lsn);
+    if (born == 0 || born > lsn || !died_in_time) return damaged("impossible stamps", i * kStampRowBytes);
+  }
+  for (std::uint32_t i = first; i < end; ++i) {
+    const auto born = load<Lsn>(data + i * kStampRowBytes), died = load<Lsn>(data + i * kStampRowBytes + 8);
+    std::atomic_ref<Lsn>(chunk.born[i]).store(born, std::memory_order_relaxed);
+    std::atomic_ref<Lsn>(chunk.died[i]).store(died, std::memory_order_release);  // pairs with died()
+  }
+  return {};
+}
+
+bool SlotTable::read_ids(Slot slot) const noexcept {
+  Chunk& chunk = chunk_of(slot);
+  const Block block = block_of(slot, chunk.mapped_rows);
+  const MutexLock lock(reading_);
+  const std::atomic_ref<std::uint8_t> flags(chunk.flags[slot % kChunkSlots]);
+  if ((flags.load(std::memory_order_acquire) & kThere) != 0) return true;  // somebody else did it meanwhile
+  return worked(*chunk.rows->extents.ids, [&] { return read_id_block(chunk, block.first, block.end); });
+}
+
+/// The same. The committer writes to none of these rows before they are there.
+Status SlotTable::read_id_block(Chunk& chunk, std::uint32_t first, std::uint32_t end) const {
+  const Mapped& from = *chunk.rows;
+  const std::uint32_t count = end - first;
+  const std::size_t kinds = chunk.mapped_rows * kIdRowBytes, members = chunk.mapped_rows * sizeof(Slot);
+  HF_TRY(from.extents.ids->verify(first * kIdRowBytes, count * kIdRowBytes));
+  HF_TRY(from.extents.ids->verify(kinds + first, count));
+  const std::byte* const ids = from.extents.ids->data().data();
+  const std::byte* values = nullptr;
+  if (from.extents.values) {
+    HF_TRY(from.extents.values->verify(first * sizeof(Slot), count * sizeof(Slot)));
+    HF_TRY(from.extents.values->verify(members + first, count));
+    values = from.extents.values->data().data();
+  }
+  for (std::uint32_t i = first; i < end; ++i) {
+    const auto kind = load<std::uint8_t>(ids + kinds + i);
+    if (kind > 1) return damaged("unknown kind of id", kinds + i);
+    if (kind == 0 && load<std::uint64_t>(ids + i * kIdRowBytes) != 0) {
+      return damaged("an id that is no number", i * kIdRowBytes);
+    }
+    if (values == nullptr) continue;
+    const auto next = load<Slot>(values + i * sizeof(Slot));
+    if (next != kNoSlot && next >= from.slot_end) return damaged("impossible next value", i * sizeof(Slot));
+    if (load<std::uint8_t>(values + members + i) > 1) return damaged("unknown flags of a value", members + i);
+  }
+  for (std::uint32_t i = first; i < end; ++i) {
+    chunk.high[i] = load<std::uint64_t>(ids + i * kIdRowBytes);
+    chunk.low[i] = load<std::uint64_t>(ids + i * kIdRowBytes + 8);
+    bool member = false;
+    if (values != nullptr) {
+      chunk.next_value[i] = ~load<Slot>(values + i * sizeof(Slot));
+      member = load<std::uint8_t>(values + members + i) != 0;
+    }
+    const auto there = static_cast<std::uint8_t>(kThere | load<std::uint8_t>(ids + kinds + i) | (member ? kMember : 0));
+    std::atomic_ref<std::uint8_t>(chunk.flags[i]).store(there, std::memory_order_release);  // pairs with flags()
+  }
+  return {};
 }
 
 Status SlotTable::attach_payloads(Slot begin, std::uint32_t slots, std::shared_ptr<const storage::Extent> extent) {

@@ -15,6 +15,11 @@
 //  S3. A payload is freed by the reclaimer only, once every pinned view has lsn >= died.
 //  S4. Reuse writes `born` before it takes `died` back to kNeverDied (release). A reader that meets the new `died`
 //      (acquire) sees the new `born` too, which is beyond its view: it never mistakes the new version for the old one.
+//  S5. Rows of an image are read from its extents by whoever touches them first, a block of kRowBlock at a time: stamps
+//      by themselves, ids together with the links between values. An untouched row has stamps and flags of 0, so that a
+//      row that is there costs no more than a comparison. Before the committer writes to a row, its block was read
+//      (touch). A block that is damaged stays unread: its rows look free, and the thread's ReadCheck is told
+//      (index/read_check.h), so that it does not count.
 // Threading: one writer (the committer), any number of readers that hold a view.
 #pragma once
 
@@ -25,6 +30,7 @@
 
 #include "base/coding.h"
 #include "base/ids.h"
+#include "base/mutex.h"
 #include "base/pages.h"
 #include "base/plant.h"
 #include "storage/extent.h"
@@ -42,6 +48,9 @@ struct PayloadDeleter {
 using PayloadPtr = std::unique_ptr<Payload, PayloadDeleter>;
 /// Null for an empty text. Throws bad_alloc.
 [[nodiscard]] PayloadPtr make_payload(std::string_view text);
+
+/// Rows that are read from an image together.
+inline constexpr std::uint32_t kRowBlock = kChunkSlots / 64;
 
 class SlotTable {
  public:
@@ -66,6 +75,10 @@ class SlotTable {
   [[nodiscard]] Previous previous(Slot slot) const noexcept;
   /// The slot of the next vector of the same point; kNoSlot after the last one.
   [[nodiscard]] Slot next_value(Slot slot) const noexcept;
+  /// Whether `value` belongs to the point whose first vector is `head`. An image that was forged may say otherwise.
+  [[nodiscard]] bool belongs_to(Slot head, Slot value) const noexcept {
+    return value == head || (!is_head(value) && id(value) == id(head) && born(value) == born(head));
+  }
   /// Whether it is the first (or only) vector of its point.
   [[nodiscard]] bool is_head(Slot slot) const noexcept;
   /// Bytes live as long as the view through which the slot is visible. data_damaged if a mapped page is broken.
@@ -76,6 +89,11 @@ class SlotTable {
   [[nodiscard]] Lsn assigned_lsn(std::uint32_t chunk) const noexcept;
 
   // --- committer ---
+  /// Before a row is killed or assigned: reads what an image says of it and its neighbors (S5).
+  void touch(Slot slot) const noexcept {
+    (void)died(slot);
+    (void)is_head(slot);
+  }
   /// Throws bad_alloc.
   Status reserve(Slot end);
   struct Row {
@@ -113,6 +131,15 @@ class SlotTable {
   Status load_stamps(Slot begin, std::uint32_t slots, ByteSpan data, Lsn lsn);
   /// After load_ids().
   Status load_values(Slot begin, std::uint32_t slots, ByteSpan data, Slot slot_end);
+  /// The extents of one chunk; `values` may be null.
+  struct Rows {
+    std::shared_ptr<const storage::Extent> ids;
+    std::shared_ptr<const storage::Extent> stamps;
+    std::shared_ptr<const storage::Extent> values;
+  };
+  /// The same for all three, to be read when they are touched (S5). data_damaged if a size is wrong. `lsn`, `slot_end`:
+  /// of the image. Throws bad_alloc.
+  Status attach_rows(Slot begin, std::uint32_t slots, Rows rows, Lsn lsn, Slot slot_end);
   Status attach_payloads(Slot begin, std::uint32_t slots, std::shared_ptr<const storage::Extent> extent);
   /// A row that was loaded and that nobody needs.
   void load_free(Slot slot) noexcept;
@@ -128,6 +155,13 @@ class SlotTable {
   }
   [[nodiscard]] Chunk** directory() const noexcept { return reinterpret_cast<Chunk**>(directory_.data()); }
   [[nodiscard]] Chunk& chunk_of(Slot slot) const noexcept { return *chunk_at(slot >> kChunkBits); }
+  struct Mapped;
+  [[nodiscard]] std::uint8_t flags(Slot slot) const noexcept;
+  bool read_ids(Slot slot) const noexcept;
+  bool read_stamps(Slot slot) const noexcept;
+  Status read_id_block(Chunk& chunk, std::uint32_t first, std::uint32_t end) const;
+  Status read_stamp_block(Chunk& chunk, std::uint32_t first, std::uint32_t end) const;
+  mutable Mutex reading_;                        // held while a block of rows is read from an image
   Pages directory_;                              // kMaxChunks pointers; only what is used of it is touched
   std::vector<Pages> pages_;                     // of the chunks; committer only
   Slot end_ = 0;                                 // committer only: rows below were written once

@@ -19,6 +19,7 @@
 #include "base/try.h"
 #include "engine/indexer.h"
 #include "engine/rows.h"
+#include "index/read_check.h"
 
 namespace holdfast::engine {
 
@@ -66,8 +67,9 @@ bool wants_vacuum(const CollectionState& state, const View& view) {
   return view.dead_in_graph >= std::min<std::uint64_t>(due, nodes) && view.dead_in_graph > 0;
 }
 
-void begin_vacuum(CollectionState& state, const View& view) {
-  if (state.mutator.vacuum) return;
+Status begin_vacuum(CollectionState& state, const View& view) {
+  if (state.mutator.vacuum) return {};
+  const index::ReadCheck check;
   VacuumPass pass;
   pass.lsn = view.lsn;
   pass.end = view.slot_end;
@@ -77,7 +79,9 @@ void begin_vacuum(CollectionState& state, const View& view) {
     if (HF_PLANTED(vacuum_goes_by_id) && newest() != kNoSlot) pass.doomed.insert(newest());
     if (state.store.graph().contains(slot, view.graph.epoch)) pass.doomed.insert(slot);
   }
+  if (!check.ok()) return check.status();  // who is dead, and who is a node
   state.mutator.vacuum = std::move(pass);
+  return {};
 }
 
 Status vacuum_piece(CollectionState& state, const View& view) {

@@ -9,7 +9,7 @@ namespace holdfast::engine {
 [[nodiscard]] bool wants_vacuum(const CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex);
 
 /// Begins a vacuum of all nodes that are dead in `view`, unless one is under way.
-void begin_vacuum(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex);
+[[nodiscard]] Status begin_vacuum(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex);
 
 /// The next piece of the vacuum under way, as a pending graph. REQUIRES state.mutator.vacuum and nothing pending.
 Status vacuum_piece(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex);

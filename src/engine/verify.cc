@@ -18,6 +18,7 @@
 #include "engine/repair_text.h"
 #include "engine/rows.h"
 #include "index/check.h"
+#include "index/read_check.h"
 #include "storage/file_names.h"
 #include "storage/wal_reader.h"
 
@@ -236,6 +237,7 @@ class CollectionVerifier {
   void check_points(const CollectionState& state) {
     const PointStore& store = state.store;
     const Pin view(store.pins());
+    const index::ReadCheck check;  // damaged pages were named when the extents were read
     for (Slot slot = 0; slot < view->slot_end; ++slot) {
       if (!store.slots().visible(slot, view->lsn)) continue;
       check_row(state, *view, slot);

@@ -49,6 +49,10 @@ int Graph::level(Slot slot, GraphEpoch epoch) const noexcept {
   return node == nullptr ? 0 : static_cast<int>(node->level);
 }
 
+bool Graph::mapped_as_node(Slot slot) const noexcept {
+  return slot < impl_->store.slot_limit() && impl_->store.mapped_as_node(slot);
+}
+
 void Graph::release_node(Slot slot) noexcept { impl_->store.release_node(slot); }
 Status Graph::reserve(Slot end) { return impl_->store.reserve(end); }
 GraphEpoch Graph::changed_epoch(std::uint32_t chunk) const noexcept { return impl_->store.changed_epoch(chunk); }

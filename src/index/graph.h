@@ -24,8 +24,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/coding.h"
@@ -73,6 +75,19 @@ struct NewNode {
   int level = 0;
 };
 
+/// The lists of one chunk as an image holds them, read part by part when somebody first needs them.
+struct MappedLists {
+  /// Checks that part of the bytes against what was written. Any thread. data_damaged: it must not be used.
+  using Verify = std::function<Status(std::uint64_t offset, std::uint64_t length)>;
+  ByteSpan level0;
+  Verify verify_level0;
+  std::string level0_name;  ///< for messages
+  ByteSpan upper;
+  Verify verify_upper;
+  std::string upper_name;
+  std::shared_ptr<const void> owner;  ///< keeps the bytes alive
+};
+
 class GraphWriter;
 class GraphStore;  // graph_store.h
 
@@ -108,6 +123,12 @@ class Graph {
   /// After attach_level0() of the chunk: a row that is no node has no upper levels. (They would stay in the way of a
   /// node that is inserted there.)
   Status load_upper(std::uint32_t chunk, ByteSpan data, Slot slot_end);
+  /// The same for both, without reading any of it now: lists are verified and checked by whoever first touches a part
+  /// of them. What is damaged then is told to that thread's ReadCheck (read_check.h), and counts as no node.
+  /// data_damaged if the bytes have the wrong size.
+  Status attach_unchecked(std::uint32_t chunk, MappedLists lists, Slot slot_end);
+  /// Whether the slot was a node in the image that its chunk was attached from.
+  [[nodiscard]] bool mapped_as_node(Slot slot) const noexcept;
   /// Largest epoch at which any list of the chunk changed (0: never since attach). Pairs with the writer's release.
   [[nodiscard]] GraphEpoch changed_epoch(std::uint32_t chunk) const noexcept;
 

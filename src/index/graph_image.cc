@@ -16,52 +16,19 @@
 
 #include "base/try.h"
 #include "index/graph_impl.h"
+#include "index/mapped_lists.h"
 
 namespace holdfast::index {
 namespace {
 
-Status damaged(std::uint32_t chunk, std::size_t offset, const std::string& what) {
-  return {StatusCode::data_damaged,
-          "graph chunk " + std::to_string(chunk) + ", byte " + std::to_string(offset) + ": " + what};
-}
-
 Status out_of_memory() { return {StatusCode::resource_exhausted, "no memory to load the graph: free some"}; }
-
-struct SlotRange {
-  Slot begin;
-  Slot end;
-};
-SlotRange range_of(std::uint32_t chunk, Slot end) noexcept {
-  const std::uint64_t begin = std::uint64_t{chunk} << kChunkBits;
-  const std::uint64_t last = std::min<std::uint64_t>(begin + kChunkSlots, end);
-  return begin < last ? SlotRange{static_cast<Slot>(begin), static_cast<Slot>(last)} : SlotRange{0, 0};
-}
-
-/// Whether `rows` level-0 rows of `data` hold nothing but counts and links in range.
-Status check_rows(std::uint32_t chunk, ByteSpan data, std::size_t rows, std::size_t row_numbers, Slot slot_end) {
-  const std::byte* at = data.data();
-  for (std::size_t row = 0; row < rows; ++row, at += row_numbers * sizeof(Slot)) {
-    const auto offset = static_cast<std::size_t>(at - data.data());
-    const auto count = load<std::uint32_t>(at);
-    if (count == kNoNode) continue;
-    if (count >= row_numbers) return damaged(chunk, offset, std::to_string(count) + " links are too many");
-    for (std::size_t i = 1; i <= count; ++i) {
-      const Slot link = load<Slot>(at + i * sizeof(Slot));
-      if (link >= slot_end) {
-        return damaged(chunk, offset + i * sizeof(Slot),
-                       "link to slot " + std::to_string(link) + " of " + std::to_string(slot_end));
-      }
-    }
-  }
-  return {};
-}
 
 }  // namespace
 
 std::size_t Graph::level0_row_bytes() const noexcept { return impl_->store.row_numbers() * sizeof(Slot); }
 
 void Graph::encode_level0(std::uint32_t chunk, Slot end, GraphEpoch epoch, Bytes& out) const {
-  const SlotRange range = range_of(chunk, end);
+  const SlotRange range = rows_of_chunk(chunk, end);
   const std::size_t stride = level0_row_bytes();
   std::size_t at = out.size();
   out.resize(at + (range.end - range.begin) * stride);  // zeroed
@@ -75,7 +42,7 @@ void Graph::encode_level0(std::uint32_t chunk, Slot end, GraphEpoch epoch, Bytes
 }
 
 void Graph::encode_upper(std::uint32_t chunk, Slot end, GraphEpoch epoch, Bytes& out) const {
-  const SlotRange range = range_of(chunk, std::min(end, impl_->store.slot_limit()));
+  const SlotRange range = rows_of_chunk(chunk, std::min(end, impl_->store.slot_limit()));
   const std::size_t count_at = out.size();
   std::uint32_t count = 0;
   put(out, count);
@@ -96,13 +63,13 @@ void Graph::encode_upper(std::uint32_t chunk, Slot end, GraphEpoch epoch, Bytes&
 
 Status Graph::attach_level0(std::uint32_t chunk, ByteSpan data, Slot slot_end, std::shared_ptr<const void> owner) {
   const std::size_t stride = level0_row_bytes();
-  const SlotRange range = range_of(chunk, slot_end);
+  const SlotRange range = rows_of_chunk(chunk, slot_end);
   const std::size_t rows = data.size() / stride;
-  if (data.size() % stride != 0) return damaged(chunk, rows * stride, "an incomplete row");
+  if (data.size() % stride != 0) return lists_damaged(chunk, rows * stride, "an incomplete row");
   if (rows > range.end - range.begin) {
-    return damaged(chunk, (range.end - range.begin) * stride, "rows beyond slot " + std::to_string(slot_end));
+    return lists_damaged(chunk, (range.end - range.begin) * stride, "rows beyond slot " + std::to_string(slot_end));
   }
-  HF_TRY(check_rows(chunk, data, rows, impl_->store.row_numbers(), slot_end));
+  HF_TRY(check_level0_rows(chunk, data, 0, rows, impl_->store.row_numbers(), slot_end));
   HF_TRY(impl_->store.reserve(slot_end));
   if (rows == 0) return {};
   const std::byte* at = data.data();
@@ -120,89 +87,24 @@ Status Graph::attach_level0(std::uint32_t chunk, ByteSpan data, Slot slot_end, s
                                   std::move(owner));
 }
 
-namespace {
-
-/// A node that is being read: freed with all its lists unless it is released.
-class UpperGuard {
- public:
-  explicit UpperGuard(UpperNode* node) noexcept : node_(node) {}
-  ~UpperGuard() {
-    if (node_ == nullptr) return;
-    for (int level = 1; level <= static_cast<int>(node_->level); ++level) {
-      if (node_->head(level) != nullptr) release_list(node_->head(level));
-    }
-    release_upper(node_);
+Status Graph::attach_unchecked(std::uint32_t chunk, MappedLists lists, Slot slot_end) {
+  const std::size_t stride = level0_row_bytes();
+  const SlotRange range = rows_of_chunk(chunk, slot_end);
+  const std::size_t rows = lists.level0.size() / stride;
+  if (lists.level0.size() != rows * stride || rows > range.end - range.begin) {
+    return lists_damaged(chunk, std::min(rows, std::size_t{range.end - range.begin}) * stride,
+                         "an incomplete row, or rows beyond slot " + std::to_string(slot_end));
   }
-  UpperGuard(const UpperGuard&) = delete;
-  UpperGuard& operator=(const UpperGuard&) = delete;
-  [[nodiscard]] UpperNode* get() const noexcept { return node_; }
-  UpperNode* release() noexcept { return std::exchange(node_, nullptr); }
-
- private:
-  UpperNode* node_;
-};
-
-/// Reads the links of one level into `list`, which holds for every epoch.
-Status read_links(ByteReader& reader, std::uint32_t chunk, std::uint32_t links_max, Slot slot_end,
-                  NeighborList*& list) {
-  const std::size_t offset = reader.position();
-  std::uint32_t count = 0;
-  if (!reader.get(count)) return damaged(chunk, offset, "upper levels end too early");
-  if (count > links_max) return damaged(chunk, offset, std::to_string(count) + " upper links are too many");
-  if (count > reader.remaining() / sizeof(Slot)) return damaged(chunk, offset, "upper levels end too early");
-  list = new_list(nullptr, 0, count);
-  if (list == nullptr) return out_of_memory();
-  for (std::uint32_t i = 0; i < count; ++i) {
-    Slot& link = list->ids()[i];
-    link = 0;
-    if (!reader.get(link) || link >= slot_end) {
-      return damaged(chunk, reader.position(),
-                     "upper link to slot " + std::to_string(link) + " of " + std::to_string(slot_end));
-    }
+  if (reinterpret_cast<std::uintptr_t>(lists.level0.data()) % alignof(Slot) != 0) {
+    return {StatusCode::invalid_argument, "graph chunk " + std::to_string(chunk) + ": its lists are not aligned"};
   }
-  return {};
+  HF_TRY(impl_->store.reserve(slot_end));
+  return impl_->store.attach_unchecked(chunk, static_cast<std::uint32_t>(rows), std::move(lists), slot_end);
 }
 
-}  // namespace
-
 Status Graph::load_upper(std::uint32_t chunk, ByteSpan data, Slot slot_end) {
-  GraphStore& graph = impl_->store;
-  HF_TRY(graph.reserve(slot_end));
-  const SlotRange range = range_of(chunk, slot_end);
-  ByteReader reader(data);
-  std::uint32_t nodes = 0;
-  if (!reader.get(nodes)) return damaged(chunk, 0, "upper levels end too early");
-  std::uint64_t next_row = 0;
-  for (std::uint32_t i = 0; i < nodes; ++i) {
-    const std::size_t offset = reader.position();
-    std::uint32_t row = 0;
-    std::uint32_t level = 0;
-    if (!reader.get(row) || !reader.get(level)) return damaged(chunk, offset, "upper levels end too early");
-    if (row < next_row || row >= range.end - range.begin) {
-      return damaged(chunk, offset, "row " + std::to_string(row) + " is out of order or beyond the end");
-    }
-    if (level == 0 || level >= kMaxLevels) {
-      return damaged(chunk, offset + sizeof row,
-                     "level " + std::to_string(level) + " of " + std::to_string(kMaxLevels));
-    }
-    const Slot slot = range.begin + row;
-    if (!contains(slot, 0)) return damaged(chunk, offset, "upper levels of row " + std::to_string(row) + ", no node");
-    if (graph.upper_node(slot) != nullptr) return damaged(chunk, offset, "a node that is loaded already");
-    const UpperNode* published = nullptr;
-    {
-      UpperGuard node(new_upper(level));
-      if (node.get() == nullptr) return out_of_memory();
-      for (int at = 1; at <= static_cast<int>(level); ++at) {
-        HF_TRY(read_links(reader, chunk, params().max_links(at), slot_end, node.get()->head(at)));
-      }
-      published = node.get();
-      graph.publish_upper(slot, node.release());
-    }
-    graph.count_loaded(*published);
-    next_row = std::uint64_t{row} + 1;
-  }
-  if (reader.remaining() != 0) return damaged(chunk, reader.position(), "bytes behind the upper levels");
-  return {};
+  HF_TRY(impl_->store.reserve(slot_end));
+  return impl_->store.read_upper(chunk, data, slot_end);
 }
 
 }  // namespace holdfast::index

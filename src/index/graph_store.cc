@@ -26,7 +26,7 @@ GraphStore::GraphStore(const VectorTable& table, GraphParams parameters)
 GraphStore::~GraphStore() {
   for (const Pages& pages : chunks_) {
     auto* const chunk = reinterpret_cast<GraphChunk*>(pages.data());
-    for (std::uint32_t row = 0; row < chunk->rows_used; ++row) {
+    for (std::uint32_t row = 0; row < std::max(chunk->rows_used, chunk->rows_loaded); ++row) {
       NeighborList* const head = chunk->heads[row];
       if (UpperNode* const node = chunk->uppers[row]; node != nullptr) {
         const bool removed = head != nullptr && head->removed();  // S3: its lists are not ours
@@ -70,6 +70,7 @@ Status GraphStore::attach_rows(std::uint32_t chunk, const Slot* rows, std::uint3
   }
   directory_[chunk]->mapped = rows;
   directory_[chunk]->mapped_rows = count;
+  directory_[chunk]->checked = ~std::uint64_t{0};  // before readers exist
   return {};
 }
 

@@ -6,7 +6,12 @@
 //  S2. Tables are zeroed pages that are touched only where there are nodes; an untouched entry is a null head.
 //  S3. A removed node keeps its head, a list that says so, and its block of upper levels, whose lists belong to whoever
 //      retired them, until release_node() takes the block. Who looks at arbitrary slots asks level0() first.
-//  S4. The mapped rows of a chunk, once validated, hold counts and links that may be used without a check.
+//  S4. Mapped rows are read only from blocks of kBlockRows that were checked: by attach_rows() before there are
+//  readers,
+//      or by whoever touches a block first (mapped_lists.cc). What passed holds counts and links that may be used as
+//      they are. A block that does not pass has no nodes, and the thread's ReadCheck is told (read_check.h).
+//  S5. The upper levels of a mapped chunk are loaded as a whole, by whoever asks for one of them first: always before
+//      the mutator changes an upper level in the chunk.
 // Threading: as graph.h says. Readers call the const functions of the first half only.
 #pragma once
 
@@ -18,6 +23,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/mutex.h"
 #include "base/pages.h"
 #include "index/graph.h"
 #include "index/neighbor_list.h"
@@ -29,14 +35,20 @@ namespace holdfast::index {
 /// Count of a mapped row of a slot that is no node.
 inline constexpr std::uint32_t kNoNode = 0xFFFFFFFF;
 
+/// Mapped rows that are checked together: a bit each of GraphChunk::checked.
+inline constexpr std::uint32_t kBlockRows = kChunkSlots / 64;
+
 /// Tables of one chunk: a view of zeroed pages, never constructed.
 struct GraphChunk {
   NeighborList* heads[kChunkSlots];
-  UpperNode* uppers[kChunkSlots];  ///< null: top level 0, or no node
-  std::uint32_t rows_used;         ///< rows from here on never had a head or an upper; mutator only
+  UpperNode* uppers[kChunkSlots];  ///< null: top level 0, or no node, or not loaded yet
   const Slot* mapped;              ///< rows of 1 + 2M numbers: count, links; null if nothing was attached
   std::uint32_t mapped_rows;
-  GraphEpoch changed;  ///< newest epoch of any list; written by the mutator (release), read by anybody (acquire)
+  std::uint32_t upper_waits;  ///< 1: upper levels are to be loaded (S5). Release in load_waiting, acquire by readers
+  std::uint64_t checked;    ///< by block: its mapped rows may be used (S4). Release in check_block, acquire by readers
+  GraphEpoch changed;       ///< newest epoch of any list; written by the mutator (release), read by anybody (acquire)
+  std::uint32_t rows_used;  ///< rows from here on never had a head or an upper; mutator only
+  std::uint32_t rows_loaded;  ///< the same of uppers that were loaded late; under upper_mutex_
 };
 
 class GraphStore {
@@ -65,9 +77,9 @@ class GraphStore {
         is_node = !list->removed();
         return list->links();
       }
-      if (row < chunk->mapped_rows) {
+      if (row < chunk->mapped_rows && (is_checked(*chunk, row) || check_block(slot))) {
         const Slot* const mapped = chunk->mapped + std::size_t{row} * row_numbers_;
-        // A list that rots after it was checked at open leads nowhere beyond its row.
+        // A list that rots after it was checked leads nowhere beyond its row.
         if (mapped[0] != kNoNode) return {mapped + 1, std::min<std::size_t>(mapped[0], row_numbers_ - 1)};
       }
     }
@@ -94,7 +106,19 @@ class GraphStore {
   /// Null: top level 0, or no node. May be followed only under the condition of upper().
   [[nodiscard]] const UpperNode* upper_node(Slot slot) const noexcept {
     const GraphChunk* const chunk = chunk_of(slot);
-    return chunk == nullptr ? nullptr : read_head_of_upper(*chunk, slot);
+    if (chunk == nullptr) return nullptr;
+    const UpperNode* const node = read_head_of_upper(*chunk, slot);
+    if (node != nullptr || !waits_for_upper(*chunk)) [[likely]]
+      return node;
+    return load_waiting(slot >> kChunkBits) ? read_head_of_upper(*chunk, slot) : nullptr;
+  }
+  /// Whether the slot was a node in the image that is mapped below its chunk.
+  [[nodiscard]] bool mapped_as_node(Slot slot) const noexcept {
+    const GraphChunk* const chunk = chunk_of(slot);
+    const std::uint32_t row = slot & (kChunkSlots - 1);
+    if (chunk == nullptr || row >= chunk->mapped_rows) return false;
+    if (!is_checked(*chunk, row) && !check_block(slot)) return false;
+    return chunk->mapped[std::size_t{row} * row_numbers_] != kNoNode;
   }
   /// Brings the head pointer into the cache.
   void prefetch_head(Slot slot) const noexcept {
@@ -123,8 +147,13 @@ class GraphStore {
 
   // --- Committer, or open ---
   Status reserve(Slot end);
-  /// Keeps what attached rows live in.
+  /// Keeps what attached rows live in. They were checked.
   Status attach_rows(std::uint32_t chunk, const Slot* rows, std::uint32_t count, std::shared_ptr<const void> owner);
+  /// The same, to be checked (and upper levels to be loaded) when they are first needed. REQUIRES aligned rows.
+  Status attach_unchecked(std::uint32_t chunk, std::uint32_t rows, MappedLists lists, Slot slot_end);
+  /// The upper levels of a chunk as encode_upper() wrote them. data_damaged, resource_exhausted: some of them are not
+  /// there.
+  Status read_upper(std::uint32_t chunk, ByteSpan data, Slot slot_end);
 
   // --- Mutator, or open ---
   [[nodiscard]] NeighborList* newest(Slot slot, int level) const noexcept;
@@ -147,6 +176,25 @@ class GraphStore {
     return std::atomic_ref<UpperNode*>(const_cast<UpperNode*&>(head)).load(std::memory_order_acquire);  // publish_upper
   }
   [[nodiscard]] GraphChunk* own_chunk(Slot slot) noexcept { return directory_[slot >> kChunkBits]; }
+  [[nodiscard]] static bool is_checked(const GraphChunk& chunk, std::uint32_t row) noexcept {
+    auto& checked = const_cast<std::uint64_t&>(chunk.checked);  // C++20 has no atomic_ref<const>
+    return (std::atomic_ref<std::uint64_t>(checked).load(std::memory_order_acquire) >> (row / kBlockRows) & 1) != 0;
+  }
+  [[nodiscard]] static bool waits_for_upper(const GraphChunk& chunk) noexcept {
+    auto& waits = const_cast<std::uint32_t&>(chunk.upper_waits);
+    return std::atomic_ref<std::uint32_t>(waits).load(std::memory_order_acquire) != 0;  // pairs: load_waiting
+  }
+  /// Checks the slot's block of mapped rows. False if it is damaged; the thread's ReadCheck is told.
+  bool check_block(Slot slot) const noexcept;
+  /// Loads the upper levels of the chunk. False if that cannot be; the thread's ReadCheck is told.
+  bool load_waiting(std::uint32_t chunk) const noexcept;
+  Status read_upper_node(ByteReader& reader, std::uint32_t chunk, Slot slot_end, std::uint64_t& next_row);
+
+  /// What is mapped below a chunk.
+  struct Mapped {
+    MappedLists lists;
+    Slot slot_end = 0;  ///< of the image: links are below
+  };
 
   const VectorTable& vectors_;
   GraphParams params_;
@@ -155,8 +203,11 @@ class GraphStore {
   GraphChunk** directory_;     ///< kMaxChunks pointers
   std::vector<Pages> chunks_;  ///< committer only
   std::vector<std::shared_ptr<const void>> owners_;
-  std::atomic<Slot> slot_limit_{0};           // release in reserve, acquire in slot_limit
-  std::atomic<std::uint64_t> list_bytes_{0};  // a meter: relaxed
+  std::vector<std::unique_ptr<Mapped>> mapped_;  ///< by chunk; fixed before readers exist
+  mutable Mutex block_mutex_;                    ///< held while a block is checked
+  mutable Mutex upper_mutex_;                    ///< held while upper levels are loaded; before block_mutex_
+  std::atomic<Slot> slot_limit_{0};              // release in reserve, acquire in slot_limit
+  std::atomic<std::uint64_t> list_bytes_{0};     // a meter: relaxed
 };
 
 [[nodiscard]] const GraphStore& store_of(const Graph& graph) noexcept;

@@ -315,10 +315,11 @@ Result<GraphRoot> GraphWriter::connect(const GraphRoot& base, Slot slot_end, con
   if (base.levels == 0 || base.entry >= end) return base;
   try {
     if (impl_->worker_scratch.empty()) impl_->worker_scratch.resize(1);
+    ReadCheck check;
     Connection connection(impl_->store, impl_->worker_scratch.front(), base, end, linkable);
+    if (!check.ok()) return check.status();
     if (!connection.has_hub()) return base;
     if (HF_PLANTED(unreachable_nodes_stay_so)) return base;
-    ReadCheck check;
     connection.connect_nodes();
     connection.connect_pockets();
     if (!check.ok()) return check.status();  // links chosen by damaged rows

@@ -483,8 +483,9 @@ Result<GraphRoot> GraphWriter::insert(const GraphRoot& base, std::span<const New
   if (nodes.empty()) return base;
   try {
     Insertion insertion(impl_->store, impl_->worker_scratch, base, nodes, linkable, threads, codes);
-    if (Status status = insertion.prepare(); !status.ok()) return status;
     ReadCheck check;
+    if (Status status = insertion.prepare(); !status.ok()) return status;
+    if (!check.ok()) return check.status();  // who is a node, and who is not
     if (!insertion.choose_links() || !insertion.make_lists()) return out_of_memory();
     if (!check.ok()) return check.status();  // links chosen by damaged rows
     return insertion.publish(retired);

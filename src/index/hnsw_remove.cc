@@ -8,6 +8,7 @@
 
 #include "index/graph_change.h"
 #include "index/graph_impl.h"
+#include "index/read_check.h"
 
 namespace holdfast::index {
 namespace {
@@ -122,9 +123,11 @@ Result<GraphRoot> GraphWriter::remove(const GraphRoot& base, const SlotSet& doom
                                       std::vector<RetiredList>& retired) {
   if (doomed.empty() || base.levels == 0) return base;
   try {
+    ReadCheck check;
     Removal removal(impl_->store, base, doomed, std::min(slot_end, impl_->store.slot_limit()));
     if (Status status = removal.inspect(); !status.ok()) return status;
     if (!removal.make_lists()) return out_of_memory();
+    if (!check.ok()) return check.status();  // lists that were not seen may name them
     return removal.publish(retired);
   } catch (const std::bad_alloc&) {
     return out_of_memory();

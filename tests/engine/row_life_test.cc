@@ -165,7 +165,9 @@ class RowLife : public ::testing::TestWithParam<std::uint64_t> {
     }
     std::set<PointId> ids;
     std::uint64_t next = 0;
-    for (const PointId id : engine::list_ids(*state_, view, 0, 10'000, &next)) ASSERT_TRUE(ids.insert(id).second);
+    const auto listed = engine::list_ids(*state_, view, 0, 10'000, &next);
+    ASSERT_TRUE(listed.ok());
+    for (const PointId id : *listed) ASSERT_TRUE(ids.insert(id).second);
     ASSERT_EQ(ids.size(), model.size());
     const auto exact = engine::search(*state_, view, vector_of(1, kDimension), {.k = 1'000, .exact = true});
     ASSERT_EQ(exact.value().size(), model.size());

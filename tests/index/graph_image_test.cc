@@ -1,6 +1,7 @@
 #include <cstring>
 
 #include "index/fixture.h"
+#include "index/read_check.h"
 
 namespace holdfast::index {
 namespace {
@@ -172,6 +173,108 @@ TEST(GraphImage, FlippedBytesAreRefusedOrHarmless) {
     (void)fresh.search(vectors[0], 10, 50);
   }
   EXPECT_GT(harmless, 0);
+}
+
+/// Lists that are read when they are touched, from bytes of which `damaged` parts do not verify.
+struct LazyImage {
+  Images images;
+  std::uint64_t level0_verified = 0, upper_verified = 0;
+  std::uint64_t bad_begin = 0, bad_end = 0;  ///< bytes of level 0
+  bool bad_upper = false;
+
+  MappedLists lists() {
+    MappedLists made;
+    made.level0 = images.level0;
+    made.verify_level0 = [this](std::uint64_t offset, std::uint64_t length) -> Status {
+      ++level0_verified;
+      if (offset < bad_end && bad_begin < offset + length) return {StatusCode::data_damaged, "level0 at 1"};
+      return {};
+    };
+    made.upper = images.upper;
+    made.verify_upper = [this](std::uint64_t, std::uint64_t) -> Status {
+      ++upper_verified;
+      return bad_upper ? Status(StatusCode::data_damaged, "upper at 1") : Status();
+    };
+    return made;
+  }
+};
+
+TEST(GraphImage, UncheckedListsAreReadWhenTheyAreTouched) {
+  const auto vectors = clustered(2'000, 16, 20, 61);
+  World first(16, Metric::l2, {8, 60});
+  first.add_rows(vectors);
+  first.index_until(1'500, 2);
+  LazyImage image{images_of(first)};
+  World second(16, Metric::l2, {8, 60});
+  second.add_rows(vectors);
+  ASSERT_TRUE(second.graph->attach_unchecked(0, image.lists(), second.end).ok());
+  second.root = first.root;
+  second.next = 1'500;
+  EXPECT_EQ(0U, image.level0_verified + image.upper_verified);
+  EXPECT_TRUE(second.graph->contains(3, second.root.epoch));
+  EXPECT_EQ(1U, image.level0_verified);
+  EXPECT_TRUE(second.graph->contains(4, second.root.epoch));
+  EXPECT_EQ(1U, image.level0_verified) << "a block is verified once";
+  EXPECT_EQ(0U, image.upper_verified);
+  for (std::size_t i = 0; i < 100; ++i) ASSERT_EQ(first.search(vectors[i], 10, 40), second.search(vectors[i], 10, 40));
+  EXPECT_EQ(1U, image.upper_verified);
+  EXPECT_TRUE(second.image(second.root.epoch) == first.image(first.root.epoch));
+  first.index_all();
+  second.index_all();
+  EXPECT_TRUE(second.image(second.root.epoch) == first.image(first.root.epoch));
+  expect_sound(second);
+}
+
+TEST(GraphImage, WhatIsDamagedWhenItIsTouchedIsToldAndChangesNothing) {
+  const auto vectors = clustered(1'000, 8, 10, 62);
+  World first(8, Metric::l2, {4, 40});
+  first.add_rows(vectors);
+  first.index_until(900, 1);
+  const std::size_t stride = first.graph->level0_row_bytes();
+  for (const bool upper : {false, true}) {
+    SCOPED_TRACE(upper);
+    LazyImage image{images_of(first)};
+    image.bad_upper = upper;
+    if (!upper) image.bad_begin = 300 * stride, image.bad_end = 301 * stride;
+    World world(8, Metric::l2, {4, 40});
+    world.add_rows(vectors);
+    ASSERT_TRUE(world.graph->attach_unchecked(0, image.lists(), world.end).ok());
+    world.root = first.root;
+    {
+      const ReadCheck check;
+      EXPECT_TRUE(world.graph->contains(10, world.root.epoch));
+      EXPECT_TRUE(check.ok());
+      for (std::size_t i = 0; i < 20; ++i) (void)world.search(vectors[i * 40], 10, 100);
+      EXPECT_EQ(StatusCode::data_damaged, check.status().code());
+    }
+    std::vector<NewNode> batch;
+    for (Slot slot = 900; slot < 1'000; ++slot) batch.push_back({slot, static_cast<int>(slot % 3)});
+    const auto inserted = world.graph->writer().insert(world.root, batch, 1, world.retired);
+    EXPECT_EQ(StatusCode::data_damaged, inserted.status().code());
+    SlotSet doomed;
+    doomed.insert(5);
+    const auto removed = world.graph->writer().remove(world.root, doomed, world.end, world.retired);
+    EXPECT_EQ(StatusCode::data_damaged, removed.status().code());
+    EXPECT_TRUE(world.retired.empty());
+    EXPECT_EQ(0U, world.graph->changed_epoch(0));
+  }
+}
+
+// Links and counts are checked as at open, though the bytes verify: they may be forged.
+TEST(GraphImage, UncheckedListsAreCheckedForWhatTheySay) {
+  World first(8, Metric::l2, {4, 40});
+  first.add_rows(clustered(600, 8, 5, 63));
+  first.index_all();
+  const std::size_t stride = first.graph->level0_row_bytes();
+  LazyImage image{images_of(first)};
+  store<Slot>(image.images.level0.data() + 300 * stride + 4, 600);
+  World world(8, Metric::l2, {4, 40});
+  ASSERT_TRUE(world.graph->attach_unchecked(0, image.lists(), 600).ok());
+  const ReadCheck check;
+  EXPECT_TRUE(world.graph->contains(255, 1));
+  EXPECT_TRUE(check.ok());
+  EXPECT_FALSE(world.graph->contains(256, 1));
+  EXPECT_NE(std::string::npos, check.status().message().find("link to slot 600")) << check.status().to_string();
 }
 
 TEST(GraphCheck, NamesWhatIsWrong) {

@@ -114,7 +114,9 @@ TEST(Scrub, TheNextCheckpointReplacesADamagedExtentThatMemoryHolds) {
   std::uint64_t healed = 0;
   for (const std::string& path : rot_files(*disk)) {
     if (path.find(state->directory) == std::string::npos || path.find("/ext/") == std::string::npos) continue;
-    const Bytes bytes = *disk->read_whole(path);
+    const auto read = disk->read_whole(path);
+    if (!read.ok()) continue;  // the rows that wait for the graph are written anew with every image
+    const Bytes& bytes = *read;
     const auto kind = static_cast<engine::ExtentKind>(bytes[64]);
     if (kind == engine::ExtentKind::payloads || kind == engine::ExtentKind::level0 || bytes.size() < 4200) continue;
     HF_ASSERT_OK(disk->corrupt(path, 4096 + 1, std::byte{1}));
