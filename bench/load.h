@@ -38,6 +38,18 @@ struct LoadInterferenceArguments {
 };
 void run_load_interference(const LoadInterferenceArguments& arguments);
 
+// --- what a checkpoint writes, by how much changed ---
+struct LoadCheckpointArguments {
+  CommonArguments common;
+  std::string dataset = "sift-100k-128-l2";
+  BuildSettings build;
+  std::uint32_t rounds = 3;                       ///< of each change
+  std::vector<double> percent = {0, 0.1, 1, 10};  ///< of the points get a new vector between two checkpoints
+  bool vacuum = false;                            ///< dead rows are taken out, and used again, before each checkpoint
+  std::uint64_t seed = 1;
+};
+void run_load_checkpoint(const LoadCheckpointArguments& arguments);
+
 // --- random upserts and deletes for long, then compared with a fresh store ---
 struct LoadChurnArguments {
   CommonArguments common;

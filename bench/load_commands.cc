@@ -32,6 +32,21 @@ void add_interference(CLI::App& load) {
   program->callback([] { run_load_interference(arguments); });
 }
 
+void add_checkpoint(CLI::App& load) {
+  static LoadCheckpointArguments arguments;
+  auto* const program = load.add_subcommand("checkpoint", "what a checkpoint writes, by how much changed");
+  add_common(*program, arguments.common);
+  add_graph(*program, arguments.build);
+  program->add_option("--dataset", arguments.dataset)->capture_default_str();
+  program->add_option("--rounds", arguments.rounds, "of each change")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  program->add_option("--percent", arguments.percent, "of the points that change")->delimiter(',');
+  program->add_flag("--vacuum,!--no-vacuum", arguments.vacuum, "before each checkpoint")->capture_default_str();
+  program->add_option("--seed", arguments.seed)->capture_default_str();
+  program->callback([] { run_load_checkpoint(arguments); });
+}
+
 void add_churn_options(CLI::App& program, LoadChurnArguments& arguments) {
   add_graph(program, arguments.build);
   program.add_option("--operations", arguments.operations)->capture_default_str()->check(CLI::Range(100u, ~0u));
@@ -126,6 +141,7 @@ void add_load_programs(CLI::App& app) {
   load->require_subcommand(1);
   add_capture(*load);
   add_interference(*load);
+  add_checkpoint(*load);
   add_churn(*load);
   add_snapshot_cost(*load);
   add_holders(*load);

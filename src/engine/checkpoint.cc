@@ -10,8 +10,7 @@
 //      visible in the view, nor nodes of its graph, nor in its growing range may be in use again already: they are not
 //      looked at, and stand as free. (A dead row of the growing range may be on its way into the graph, chosen before
 //      it died: the next image names this extent again, and needs its vector.)
-//  K2. An extent is named again iff nothing in its range changed between the last image and this view, and no part of
-//      it is known to be damaged (K4).
+//  K2. What did not change since the last image is not written again: image_writer.h.
 //  K3. Nothing is removed before the manifest that does without it is durable; log removal goes by the older of the two
 //      kept generations, so that a damaged newest image costs a longer replay, not data.
 //  K4. Damage neither gets a new, right checksum nor outlives what could make it good. A row whose page is damaged is
@@ -31,10 +30,10 @@
 
 #include "base/plant.h"
 #include "base/try.h"
-#include "engine/checkpoint_ids.h"
 #include "engine/commit.h"
 #include "engine/disk_reserve.h"
 #include "engine/image.h"
+#include "engine/image_writer.h"
 #include "engine/scrub.h"
 #include "index/read_check.h"
 #include "storage/file_names.h"
@@ -68,272 +67,6 @@ Status take_instant(CollectionState& state, Instant& instant) {
     instant.log_bytes = state.log_bytes_at_open.load(std::memory_order_relaxed) + state.wal->stats().bytes;
     return {};
   });
-}
-
-/// Writes the extents of one image, chunk by chunk.
-class ImageWriter {
- public:
-  ImageWriter(CollectionState& state, const View& view, Slot graph_end, const CheckpointState& last,
-              storage::Manifest& manifest)
-      : state_(state),
-        view_(view),
-        graph_end_(graph_end),
-        last_(last),
-        manifest_(manifest),
-        origin_{manifest.generation, manifest.lsn, encode_extent_note(state.config)} {
-    for (const ExtentInfo& extent : last.manifest.extents) known_[{extent.kind, extent.first_slot}] = &extent;
-    state.store.arrivals().for_each_run(view.growing_begin, view.growing_end, [this](std::span<const Slot> run) {
-      for (const Slot slot : run) {
-        if (state_.store.slots().died(slot) <= view_.lsn) growing_dead_.insert(slot);
-      }
-    });
-  }
-
-  Status write_chunk(std::uint32_t chunk) {
-    const Slot begin = chunk << kChunkBits;
-    const Slot end = std::min<std::uint64_t>(std::uint64_t{begin} + kChunkSlots, view_.slot_end);
-    const SlotTable& slots = state_.store.slots();
-    const bool assigned = slots.assigned_lsn(chunk) > last_.manifest.lsn;
-    const bool emptied = HF_PLANTED(emptied_collection_is_skipped) && view_.live == 0;
-    const bool stamped = slots.changed_lsn(chunk) > last_.manifest.lsn && !emptied;
-    kept_.clear();
-    if (assigned) {
-      HF_TRY(check_source(ExtentKind::vectors, begin));
-      HF_TRY(check_source(ExtentKind::payloads, begin));
-    }
-    HF_TRY(put_extent(ExtentKind::ids, begin, end, assigned, [&](storage::ExtentWriter& writer) -> Status {
-      slots.encode_ids(begin, end, kept(begin, end), buffer_);
-      return writer.append(buffer_);
-    }));
-    HF_TRY(put_extent(ExtentKind::stamps, begin, end, stamped, [&](storage::ExtentWriter& writer) -> Status {
-      slots.encode_stamps(begin, end, kept(begin, end), view_.lsn, buffer_);
-      return writer.append(buffer_);
-    }));
-    HF_TRY(put_extent(ExtentKind::vectors, begin, end, assigned,
-                      [&](storage::ExtentWriter& writer) { return append_vectors(writer, begin, end); }));
-    HF_TRY(put_extent(ExtentKind::payloads, begin, end, assigned,
-                      [&](storage::ExtentWriter& writer) { return append_payloads(writer, begin, end); }));
-    HF_TRY(put_values(begin, end, assigned));
-    return put_lists(chunk, begin, std::min(end, graph_end_));
-  }
-
-  /// What the image is opened by. Sets the floors of its runs.
-  Status write_ids(std::vector<Lsn>& floors) {
-    RunPlan plan = plan_runs(state_, view_, last_);
-    const std::vector<KnownRun> known = known_runs(last_);
-    for (std::size_t i = 0; i < plan.kept; ++i) {
-      manifest_.extents.push_back(*known[i].extent);
-      floors.push_back(known[i].floor);
-    }
-    if (!plan.entries.empty() && !HF_PLANTED(new_ids_are_not_in_the_image)) {
-      floors.push_back(plan.floor);
-      const auto rows = static_cast<std::uint32_t>(plan.entries.size());
-      HF_TRY(write_extent(ExtentKind::ids_run, static_cast<Slot>(plan.kept), rows, [&](auto& writer) -> Status {
-        encode_id_run(plan.entries, buffer_);
-        return writer.append(buffer_);
-      }));
-    }
-    const std::vector<Slot> growing = growing_rows(state_, view_);
-    if (growing.empty()) return {};
-    const bool changed = manifest_.lsn != last_.manifest.lsn || view_.graph.epoch != last_.epoch;
-    if (const ExtentInfo* same = unchanged(ExtentKind::growing, 0, static_cast<Slot>(growing.size()), changed)) {
-      manifest_.extents.push_back(*same);
-      return {};
-    }
-    return write_extent(ExtentKind::growing, 0, static_cast<std::uint32_t>(growing.size()),
-                        [&](auto& writer) { return writer.append(std::as_bytes(std::span(growing))); });
-  }
-
- private:
-  /// The rows that the image needs (K1). What a pinned view shows or names is not written by anybody.
-  const SlotTable::Kept& kept(Slot begin, Slot end) {
-    if (!kept_.empty()) return kept_;
-    kept_.resize(kChunkSlots);
-    for (Slot slot = begin; slot < end; ++slot) {
-      kept_[slot - begin] = state_.store.slots().visible(slot, view_.lsn) ||
-                            state_.store.graph().contains(slot, view_.graph.epoch) || growing_dead_.contains(slot);
-    }
-    return kept_;
-  }
-
-  Status put_lists(std::uint32_t chunk, Slot begin, Slot end) {
-    if (end <= begin) return {};
-    const index::Graph& graph = state_.store.graph();
-    const bool changed = graph.changed_epoch(chunk) > last_.epoch && !HF_PLANTED(lists_of_an_older_image_stay);
-    if (changed) HF_TRY(check_source(ExtentKind::level0, begin));
-    HF_TRY(check_mapped_lists(begin));
-    HF_TRY(put_extent(ExtentKind::level0, begin, end, changed, [&](storage::ExtentWriter& writer) -> Status {
-      graph.encode_level0(chunk, end, view_.graph.epoch, buffer_);
-      return writer.append(buffer_);
-    }));
-    return put_extent(ExtentKind::upper, begin, end, changed, [&](storage::ExtentWriter& writer) -> Status {
-      graph.encode_upper(chunk, end, view_.graph.epoch, buffer_);
-      return writer.append(buffer_);
-    });
-  }
-
-  /// Only for chunks that hold points with several vectors.
-  Status put_values(Slot begin, Slot end, bool assigned) {
-    const SlotTable& slots = state_.store.slots();
-    if (view_.values == view_.live) return {};
-    if (unchanged(ExtentKind::values, begin, end, assigned) == nullptr &&
-        !slots.has_values(begin, end, kept(begin, end))) {
-      return {};
-    }
-    return put_extent(ExtentKind::values, begin, end, assigned, [&](storage::ExtentWriter& writer) -> Status {
-      slots.encode_values(begin, end, kept(begin, end), buffer_);
-      return writer.append(buffer_);
-    });
-  }
-
-  /// The extent of the last image, if it still says what this one would.
-  [[nodiscard]] const ExtentInfo* unchanged(ExtentKind kind, Slot begin, Slot end, bool changed) const {
-    const auto found = known_.find({static_cast<std::uint8_t>(kind), begin});
-    if (found == known_.end() || changed || found->second->slot_count != end - begin) return nullptr;
-    if (HF_PLANTED(every_extent_is_written_again)) return nullptr;
-    return state_.damage.holds(found->second->number) ? nullptr : found->second;  // K4
-  }
-
-  /// Before rows, texts or lists are copied from a mapping, its file is read again: a page that was sound when it was
-  /// touched first may have rotted since, been dropped from the cache and read anew, and must not get a right checksum.
-  Status check_source(ExtentKind kind, Slot begin) const {
-    const auto found = known_.find({static_cast<std::uint8_t>(kind), begin});
-    if (found == known_.end() || !state_.mapped_extents.contains(found->second->number)) return {};
-    return check_extent_file(state_, *found->second);
-  }
-
-  /// Lists of level 0 are read where they are mapped. They were verified at open; if the file was found damaged since,
-  /// what is mapped may be so, too.
-  Status check_mapped_lists(Slot begin) const {
-    const auto found = known_.find({static_cast<std::uint8_t>(ExtentKind::level0), begin});
-    if (found == known_.end() || !state_.damage.holds(found->second->number)) return {};
-    const auto mapped = state_.mapped_extents.find(found->second->number);
-    if (mapped == state_.mapped_extents.end()) return {};  // in memory
-    for (std::uint64_t page = 0; page < mapped->second->pages(); ++page) HF_TRY(mapped->second->verify_page(page));
-    return {};
-  }
-
-  /// What the damage costs, for people: the points whose rows cannot be read.
-  [[nodiscard]] Status name_points(const Status& damage, Slot begin, Slot end) {
-    constexpr std::size_t kNamed = 10;
-    const SlotTable& slots = state_.store.slots();
-    std::string ids;
-    std::size_t count = 0;
-    std::size_t dead = 0;
-    for (Slot slot = begin; slot < end; ++slot) {
-      if (!kept(begin, end)[slot - begin] || state_.store.vectors().verify_row(slot).ok()) continue;
-      if (slots.died(slot) <= view_.lsn) {
-        ++dead;
-      } else if (count++ < kNamed) {
-        ids += (ids.empty() ? "" : ", ") + slots.id(slot).to_string();
-      }
-    }
-    std::string message(damage.message());
-    message += "; a checkpoint cannot leave it out, the log keeps everything. It holds " + std::to_string(count) +
-               " living vectors";
-    if (count != 0) message += " (points " + ids + (count > kNamed ? ", ..." : "") + "): erase or write them again";
-    if (dead != 0) message += ", and " + std::to_string(dead) + " dead ones that vacuum has not taken out yet";
-    return {damage.code(), std::move(message)};
-  }
-
-  /// `write(writer)` appends the data; it may use buffer_.
-  template <class Write>
-  Status put_extent(ExtentKind kind, Slot begin, Slot end, bool changed, Write write) {
-    if (const ExtentInfo* same = unchanged(kind, begin, end, changed)) {
-      manifest_.extents.push_back(*same);
-      return {};
-    }
-    return write_extent(kind, begin, end - begin, write);
-  }
-
-  template <class Write>
-  Status write_extent(ExtentKind kind, Slot first, std::uint32_t count, Write write) {
-    ExtentInfo info;
-    info.number = manifest_.next_extent++;
-    info.kind = static_cast<std::uint8_t>(kind);
-    info.first_slot = first;
-    info.slot_count = count;
-    HF_ASSIGN(const auto writer,
-              storage::ExtentWriter::create(state_.fs, os::join(state_.directory, storage::kExtentDirectory),
-                                            state_.uuid, info, origin_));
-    buffer_.clear();
-    HF_TRY(write(*writer));
-    HF_ASSIGN(info, writer->finish());
-    manifest_.extents.push_back(info);
-    return {};
-  }
-
-  /// Run by run: the rows of a chunk stand one after the other.
-  Status append_vectors(storage::ExtentWriter& writer, Slot begin, Slot end) {
-    const index::VectorTable& vectors = state_.store.vectors();
-    const SlotTable::Kept& keep = kept(begin, end);
-    for (Slot run = begin; run < end;) {
-      const bool wanted = keep[run - begin];
-      Slot stop = run + 1;
-      while (stop < end && keep[stop - begin] == wanted) ++stop;
-      const std::size_t bytes = std::size_t{stop - run} * vectors.stride();
-      if (wanted) {
-        if (Status damage = vectors.verify_rows(run, stop); !damage.ok() && !HF_PLANTED(damage_is_checkpointed)) {
-          return name_points(damage, begin, end);  // K4
-        }
-        HF_TRY(writer.append({static_cast<const std::byte*>(vectors.address(run)), bytes}));
-      } else {
-        buffer_.assign(bytes, std::byte{0});
-        HF_TRY(writer.append(buffer_));
-      }
-      run = stop;
-    }
-    return {};
-  }
-
-  /// Offsets first, then the texts one by one: a chunk of payloads may be larger than memory should be.
-  Status append_payloads(storage::ExtentWriter& writer, Slot begin, Slot end) {
-    const SlotTable& slots = state_.store.slots();
-    const SlotTable::Kept& keep = kept(begin, end);
-    HF_TRY(slots.encode_payload_offsets(begin, end, keep, view_.lsn, buffer_));
-    HF_TRY(writer.append(buffer_));
-    for (Slot slot = begin; slot < end; ++slot) {
-      if (!keep[slot - begin] || slots.died(slot) <= view_.lsn) continue;
-      HF_ASSIGN(const std::string_view text, slots.payload(slot));
-      HF_TRY(writer.append(std::as_bytes(std::span(text.data(), text.size()))));
-    }
-    return {};
-  }
-
-  CollectionState& state_;
-  const View& view_;
-  const Slot graph_end_;
-  const CheckpointState& last_;
-  storage::Manifest& manifest_;
-  const storage::ExtentOrigin origin_;  ///< for `holdfast repair`
-  std::map<std::pair<std::uint8_t, std::uint32_t>, const ExtentInfo*> known_;
-  index::SlotSet growing_dead_;  ///< of the growing range
-  SlotTable::Kept kept_;         ///< of the chunk in work; empty: not looked at yet
-  Bytes buffer_;
-};
-
-/// Rows from here on are no nodes. Most rows at the end are nodes, unless much is waiting for the indexer.
-Slot find_graph_end(const CollectionState& state, const View& view) {
-  Slot end = view.slot_end;
-  while (end > 0 && !state.store.graph().contains(end - 1, view.graph.epoch)) --end;
-  return end;
-}
-
-Status write_image(CollectionState& state, const View& view, Slot graph_end, const CheckpointState& last,
-                   storage::Manifest& manifest, std::vector<Lsn>& floors) {
-  const index::ReadCheck check;
-  const auto sound = [&] { return check.ok() || HF_PLANTED(what_was_not_read_is_checkpointed); };  // K5
-  ImageWriter writer(state, view, graph_end, last, manifest);
-  const std::uint32_t chunks = (view.slot_end + kChunkSlots - 1) >> kChunkBits;
-  for (std::uint32_t chunk = 0; chunk < chunks; ++chunk) {
-    HF_TRY(writer.write_chunk(chunk));
-    if (!sound()) return check.status();
-  }
-  HF_TRY(writer.write_ids(floors));
-  if (!sound()) return check.status();
-  // power fails here: extents that no manifest names; removed at the next open
-  if (HF_PLANTED(manifest_comes_before_the_names_of_extents)) return {};
-  return state.fs.sync_directory(os::join(state.directory, storage::kExtentDirectory));
 }
 
 /// Frees the space of an image that came to nothing. What cannot be removed now goes at the next open.
@@ -379,7 +112,7 @@ Status write_generation(CollectionState& state, const Instant& instant, const Ch
   try {
     const View& view = **instant.view;
     const index::ReadCheck check;
-    const Slot graph_end = find_graph_end(state, view);
+    const Slot graph_end = find_graph_end(state, view, last.manifest);
     if (!check.ok()) return check.status();
     HF_TRY(write_image(state, view, graph_end, last, next, floors));
     const bool connected = state.connected_epoch.load(std::memory_order_relaxed) == view.graph.epoch;

@@ -60,7 +60,7 @@ std::uint64_t checkpoint_share(const CollectionState& state) {
   const std::uint64_t texts = store.slots().payload_bytes();
   if (chunks > 0) bytes += std::min(texts, texts / chunks * changed + state.log_bytes());
   // Two manifests: one more checkpoint lets the older image go.
-  return bytes + 2 * (chunks * kExtentKinds * std::uint64_t{64} + marker_bytes(*store.markers()) + kFileOverhead) +
+  return bytes + 2 * (chunks * 2 * kExtentKinds * std::uint64_t{64} + marker_bytes(*store.markers()) + kFileOverhead) +
          kSlack;
 }
 

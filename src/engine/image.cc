@@ -7,9 +7,10 @@ namespace holdfast::engine {
 namespace {
 
 // Version 1 knew no reuse of rows: rows below its `growing_begin`, which stood where graph_end stands, were nodes or
-// dead for ever, and points had one vector. Version 2 knew float32 alone. Versions
-// up to 3 had no runs of ids.
+// dead for ever, and points had one vector. Version 2 knew float32 alone. Versions up to 3 had neither runs of ids nor
+// patches.
 constexpr std::uint32_t kStateVersion = 4;
+constexpr std::uint32_t kTypesSince = 3;
 
 constexpr std::uint32_t kMaxRuns = 64;
 
@@ -32,6 +33,8 @@ bool decode_space(std::uint32_t space, CollectionConfig& config) {
 
 /// More than any collection lives to see; what counts on from here never overflows.
 constexpr GraphEpoch kMaxEpoch = GraphEpoch{1} << 62;
+
+constexpr std::size_t kNotePatchedAt = 24;
 
 Status damaged(const char* what) { return {StatusCode::data_damaged, std::string("manifest: ") + what}; }
 
@@ -60,6 +63,24 @@ const char* to_string(ExtentKind kind) noexcept {
     case ExtentKind::growing: return "growing";
   }
   return "unknown";
+}
+
+storage::PatchShape patch_shape(ExtentKind kind, const CollectionConfig& config) noexcept {
+  switch (kind) {
+    case ExtentKind::ids: return {{16, 1}};
+    case ExtentKind::stamps: return {{16, 0}};
+    case ExtentKind::vectors: {
+      const std::size_t stride = index::VectorTable::row_bytes(config.dimension, config.metric, config.type);
+      return {{static_cast<std::uint32_t>(stride), 0}};
+    }
+    case ExtentKind::level0: return {{static_cast<std::uint32_t>((1 + 2 * config.m) * sizeof(Slot)), 0}};
+    case ExtentKind::values: return {{sizeof(Slot), 1}};
+    case ExtentKind::payloads:
+    case ExtentKind::upper:
+    case ExtentKind::ids_run:
+    case ExtentKind::growing: break;
+  }
+  return {};
 }
 
 Bytes encode_image_state(const ImageState& state) {
@@ -136,7 +157,9 @@ Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn) {
   state.version = version;
   state.name = name;
   if (!decode_space(space, state.config)) return damaged("unknown metric or type of components");
-  if ((version >= kStateVersion) != (state.config.type != ComponentType::f32)) {
+  // Version 3 was written for collections of other types alone.
+  const bool plain = state.config.type == ComponentType::f32;
+  if (plain ? version == kTypesSince : version < kTypesSince) {
     return damaged("the engine's state is of a version that does not go with its type of components");
   }
   view.lsn = lsn;
@@ -146,12 +169,17 @@ Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn) {
   return state;
 }
 
-std::array<std::byte, 32> encode_extent_note(const CollectionConfig& config) {
+std::uint64_t patched_by_note(const std::array<std::byte, 32>& note) noexcept {
+  return load<std::uint64_t>(note.data() + kNotePatchedAt);
+}
+
+std::array<std::byte, 32> encode_extent_note(const CollectionConfig& config, std::uint64_t patched) {
   std::array<std::byte, 32> note{};
   store<std::uint32_t>(note.data(), config.dimension);
   store<std::uint32_t>(note.data() + 4, encode_space(config));
   store<std::uint32_t>(note.data() + 8, config.m);
   store<std::uint32_t>(note.data() + 12, config.ef_construction);
+  store<std::uint64_t>(note.data() + kNotePatchedAt, patched);
   return note;
 }
 

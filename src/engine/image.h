@@ -8,6 +8,7 @@
 #include "engine/point_store.h"
 #include "holdfast/types.h"
 #include "storage/extent.h"
+#include "storage/extent_patch.h"
 
 namespace holdfast::engine {
 
@@ -24,6 +25,23 @@ enum class ExtentKind : std::uint8_t {
   growing = 11,  ///< u32 row per row of the growing range, in order of arrival; none if it is empty
 };
 inline constexpr std::uint8_t kExtentKinds = 7;  ///< that cover chunks
+/// Of an extent that patches one of the kind below this bit (storage/extent_patch.h).
+inline constexpr std::uint8_t kPatchBit = 0x80;
+[[nodiscard]] constexpr bool is_patch(std::uint8_t kind) noexcept { return (kind & kPatchBit) != 0; }
+/// The kind of what a patch, or any other extent, holds rows of.
+[[nodiscard]] constexpr ExtentKind kind_of(std::uint8_t kind) noexcept {
+  return static_cast<ExtentKind>(kind & ~kPatchBit);
+}
+/// Whether extents of that kind cover a chunk's rows.
+[[nodiscard]] constexpr bool covers_chunks(ExtentKind kind) noexcept {
+  return kind >= ExtentKind{1} && kind <= ExtentKind{kExtentKinds};
+}
+/// Kinds of which patches are written. (Upper levels are one in sixteen nodes' and of many sizes.)
+[[nodiscard]] constexpr bool has_patches(ExtentKind kind) noexcept {
+  return covers_chunks(kind) && kind != ExtentKind::upper;
+}
+/// Bytes per row of each column, as a patch of that kind must say. (None: payloads, which are texts.)
+[[nodiscard]] storage::PatchShape patch_shape(ExtentKind kind, const CollectionConfig& config) noexcept;
 [[nodiscard]] const char* to_string(ExtentKind kind) noexcept;
 
 /// The engine's part of a manifest.
@@ -39,7 +57,8 @@ struct ImageState {
   std::vector<Lsn> run_floors;
 };
 
-/// Since this version of the state, ids are found by runs, and the growing range stands in the image.
+/// Since this version of the state, ids are found by runs, the growing range stands in the image, and extents may have
+/// patches.
 inline constexpr std::uint32_t kRunsSince = 4;
 
 [[nodiscard]] Bytes encode_image_state(const ImageState& state);
@@ -47,8 +66,10 @@ inline constexpr std::uint32_t kRunsSince = 4;
 [[nodiscard]] Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn);
 
 /// What an extent's header says of its collection (storage::ExtentOrigin::note): u32 dimension, metric (low byte) and
-/// type of the components (the byte above), M, ef_construction.
-[[nodiscard]] std::array<std::byte, 32> encode_extent_note(const CollectionConfig& config);
+/// type of the components (the byte above), M, ef_construction; in the last 8 bytes the number of the extent that it
+/// patches (0: none).
+[[nodiscard]] std::array<std::byte, 32> encode_extent_note(const CollectionConfig& config, std::uint64_t patched = 0);
+[[nodiscard]] std::uint64_t patched_by_note(const std::array<std::byte, 32>& note) noexcept;
 /// Nothing if none was written.
 [[nodiscard]] std::optional<CollectionConfig> decode_extent_note(const std::array<std::byte, 32>& note);
 

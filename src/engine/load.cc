@@ -8,12 +8,13 @@
 
 #include <algorithm>
 #include <cstring>
-#include <set>
+#include <map>
 #include <utility>
 
 #include "base/plant.h"
 #include "base/try.h"
 #include "engine/image.h"
+#include "storage/extent_patch.h"
 #include "storage/file_names.h"
 
 namespace holdfast::engine {
@@ -27,44 +28,60 @@ Status damaged(const storage::Manifest& manifest, const std::string& what) {
   return {StatusCode::data_damaged, storage::manifest_name(manifest.generation) + ": " + what};
 }
 
-bool is_list(ExtentKind kind) { return kind == ExtentKind::level0 || kind == ExtentKind::upper; }
-
-/// What one chunk is made of; null where the image has nothing of the kind.
-struct ChunkExtents {
-  std::shared_ptr<const Extent> parts[kExtentKinds + 1];
-  [[nodiscard]] const std::shared_ptr<const Extent>& operator[](ExtentKind kind) const {
-    return parts[static_cast<std::size_t>(kind)];
-  }
+/// An extent of the image and, unless it is null, what patches it.
+struct Part {
+  const ExtentInfo* base = nullptr;
+  const ExtentInfo* patch = nullptr;
+  [[nodiscard]] std::uint32_t rows() const noexcept { return (patch == nullptr ? base : patch)->slot_count; }
 };
+/// By kind and first slot (of a run of ids: its number). One place named twice would hide one that is missing.
+using Parts = std::map<std::pair<ExtentKind, Slot>, Part>;
 
-/// Each kind must cover every chunk with exactly the rows that the image says; values may leave chunks out. Runs of ids
-/// are numbered.
-Status check_coverage(const storage::Manifest& manifest, const ImageState& image) {
-  const auto rows_of = [&](ExtentKind kind) { return is_list(kind) ? image.graph_end : image.view.slot_end; };
-  std::uint64_t rows[kExtentKinds + 1] = {};
-  std::set<std::pair<std::uint8_t, Slot>> places;  // one named twice would hide one that is missing
-  std::size_t runs = 0;
+Slot rows_of(ExtentKind kind, const ImageState& image) {
+  return kind == ExtentKind::level0 || kind == ExtentKind::upper ? image.graph_end : image.view.slot_end;
+}
+
+bool is_place(const ExtentInfo& extent, const ImageState& image) {
+  const ExtentKind kind = kind_of(extent.kind);
+  if (extent.field != 0 || (is_patch(extent.kind) && (!has_patches(kind) || image.version < kRunsSince))) return false;
+  if (covers_chunks(kind)) return extent.first_slot % kChunkSlots == 0;
+  if (kind == ExtentKind::ids_run) return extent.first_slot < image.run_floors.size();
+  return kind == ExtentKind::growing && extent.first_slot == 0;
+}
+
+Result<Parts> find_parts(const storage::Manifest& manifest, const ImageState& image) {
+  Parts parts;
   for (const ExtentInfo& extent : manifest.extents) {
-    const auto kind = static_cast<ExtentKind>(extent.kind);
-    const bool of_chunk = extent.kind >= 1 && extent.kind <= kExtentKinds;
-    const bool place = of_chunk                      ? extent.first_slot % kChunkSlots == 0
-                       : kind == ExtentKind::ids_run ? extent.first_slot < image.run_floors.size()
-                                                     : kind == ExtentKind::growing && extent.first_slot == 0;
-    if (!place || extent.field != 0) return damaged(manifest, "names an extent of a kind or place that does not exist");
-    if (!places.emplace(extent.kind, extent.first_slot).second && !HF_PLANTED(chunk_is_served_twice))
-      return damaged(manifest, "names a chunk twice");
+    if (!is_place(extent, image)) return damaged(manifest, "names an extent of a kind or place that does not exist");
+    Part& part = parts[{kind_of(extent.kind), extent.first_slot}];
+    const ExtentInfo*& place = is_patch(extent.kind) ? part.patch : part.base;
+    if (place != nullptr && !HF_PLANTED(chunk_is_served_twice)) return damaged(manifest, "names a chunk twice");
+    place = &extent;
+  }
+  return parts;
+}
+
+/// Each kind must cover every chunk with exactly the rows that the image says; values may leave chunks out. All runs of
+/// ids must be there.
+Status check_coverage(const storage::Manifest& manifest, const ImageState& image, const Parts& parts) {
+  std::uint64_t rows[kExtentKinds + 1] = {};
+  std::size_t runs = 0;
+  for (const auto& [place, part] : parts) {
+    const auto& [kind, first_slot] = place;
+    if (part.base == nullptr) return damaged(manifest, "names a patch of an extent that it does not name");
     runs += kind == ExtentKind::ids_run ? 1 : 0;
-    if (!of_chunk) continue;
-    const Slot end = rows_of(kind);
-    if (extent.first_slot >= end || extent.slot_count != std::min(kChunkSlots, end - extent.first_slot)) {
+    if (!covers_chunks(kind)) continue;
+    const Slot end = rows_of(kind, image);
+    if (first_slot >= end || part.rows() != std::min(kChunkSlots, end - first_slot) ||
+        part.base->slot_count > part.rows()) {
       return damaged(manifest, "names an extent with the wrong number of rows");
     }
-    rows[extent.kind] += extent.slot_count;
+    rows[static_cast<std::size_t>(kind)] += part.rows();
   }
-  for (std::uint8_t kind = 1; kind <= kExtentKinds; ++kind) {
-    const bool optional = kind == static_cast<std::uint8_t>(ExtentKind::values);
-    if (!optional && rows[kind] != rows_of(static_cast<ExtentKind>(kind))) {
-      return damaged(manifest, std::string("does not cover all rows with ") + to_string(static_cast<ExtentKind>(kind)));
+  for (std::uint8_t number = 1; number <= kExtentKinds; ++number) {
+    const auto kind = static_cast<ExtentKind>(number);
+    if (kind != ExtentKind::values && rows[number] != rows_of(kind, image)) {
+      return damaged(manifest, std::string("does not cover all rows with ") + to_string(kind));
     }
   }
   const bool all_ids = image.run_floors.empty() || image.run_floors.front() == 0;
@@ -90,32 +107,79 @@ Status attach_vectors(CollectionState& state, const std::shared_ptr<const Extent
 
 /// `name` of an extent in messages.
 std::string name_of(const ExtentInfo& info) {
-  return storage::extent_name(info.number) + " (" + to_string(static_cast<ExtentKind>(info.kind)) + ")";
+  return storage::extent_name(info.number) + " (" + to_string(kind_of(info.kind)) +
+         (is_patch(info.kind) ? ", patch)" : ")");
 }
 
-Result<std::shared_ptr<const Extent>> open_extent(CollectionState& state, const ExtentInfo& info) {
-  const std::string directory = os::join(state.directory, storage::kExtentDirectory);
-  const auto kind = static_cast<ExtentKind>(info.kind);
-  // Rows are used again where they stand (VectorTable, V3).
-  const os::Mapping mapping = kind == ExtentKind::vectors ? os::Mapping::private_writable : os::Mapping::read_only;
-  const auto note = [&damage = state.damage](const storage::DamagedPage& page) {
-    damage.note_extent(page.extent.number, page.offset, page.status);
-  };
-  auto opened = Extent::open(state.fs, directory, state.uuid, info, mapping, note);
-  if (opened.status().code() == StatusCode::not_found && !HF_PLANTED(missing_extent_ends_the_open)) {
-    return Status(StatusCode::data_damaged, "the file is missing: " + std::string(opened.status().message()));
+/// An extent that is opened, and what patches it if that is read by itself (payloads).
+struct OpenPart {
+  std::shared_ptr<const Extent> extent;
+  std::shared_ptr<const storage::Patch> texts;
+};
+
+/// Opens the extents of one image. What stays mapped is remembered.
+class PartOpener {
+ public:
+  explicit PartOpener(CollectionState& state) : state_(state) {}
+
+  Result<OpenPart> open(ExtentKind kind, const Part& part) const {
+    OpenPart opened;
+    if (kind == ExtentKind::payloads) {
+      HF_ASSIGN(opened.extent, map(*part.base, os::Mapping::read_only));
+      if (part.patch != nullptr) {
+        HF_ASSIGN(auto over, map(*part.patch, os::Mapping::read_only));
+        state_.mapped_extents.emplace(part.patch->number, over);
+        opened.texts = std::make_shared<const storage::Patch>(std::move(over), *part.base, storage::PatchShape());
+      }
+    } else if (part.patch != nullptr) {
+      HF_ASSIGN(opened.extent, if_there(Extent::open_patched(state_.fs, directory_, state_.uuid, *part.base,
+                                                             *part.patch, patch_shape(kind, state_.config), note())));
+    } else {
+      // Rows are used again where they stand (VectorTable, V3).
+      const bool written = kind == ExtentKind::vectors;
+      HF_ASSIGN(opened.extent, map(*part.base, written ? os::Mapping::private_writable : os::Mapping::read_only));
+    }
+    remember(kind, part, opened.extent);
+    return opened;
   }
-  HF_ASSIGN(std::shared_ptr<const Extent> extent, std::move(opened));
-  if (state.options.open.verify_on_open == VerifyOnOpen::everything) HF_TRY(extent->verify_all());
-  return extent;
-}
 
-/// Everything that is mapped stays so, but for vectors of a chunk that is not full, which are copied.
-void remember(CollectionState& state, const std::shared_ptr<const Extent>& extent) {
-  const ExtentInfo& info = extent->info();
-  const bool copied = static_cast<ExtentKind>(info.kind) == ExtentKind::vectors && info.slot_count != kChunkSlots;
-  if (!copied) state.mapped_extents.emplace(info.number, extent);
-}
+ private:
+  Result<std::shared_ptr<const Extent>> map(const ExtentInfo& info, os::Mapping mapping) const {
+    return if_there(Extent::open(state_.fs, directory_, state_.uuid, info, mapping, note()));
+  }
+  Result<std::shared_ptr<const Extent>> if_there(Result<std::shared_ptr<const Extent>> opened) const {
+    if (opened.status().code() == StatusCode::not_found && !HF_PLANTED(missing_extent_ends_the_open)) {
+      return Status(StatusCode::data_damaged, "the file is missing: " + std::string(opened.status().message()));
+    }
+    if (opened.ok() && state_.options.open.verify_on_open == VerifyOnOpen::everything) {
+      HF_TRY((*opened)->verify_all());
+    }
+    return opened;
+  }
+  [[nodiscard]] Extent::OnDamage note() const {
+    return [&damage = state_.damage](const storage::DamagedPage& page) {
+      damage.note_extent(page.extent.number, page.offset, page.status);
+    };
+  }
+  /// Everything stays mapped but what was put together in memory, and vectors of a chunk that is not full, which are
+  /// copied.
+  void remember(ExtentKind kind, const Part& part, const std::shared_ptr<const Extent>& extent) const {
+    if (extent->in_memory() || (kind == ExtentKind::vectors && extent->info().slot_count != kChunkSlots)) return;
+    state_.mapped_extents.emplace(extent->info().number, extent);
+    if (extent->patch() != nullptr) state_.mapped_extents.emplace(part.patch->number, extent->patch());
+  }
+
+  CollectionState& state_;
+  const std::string directory_ = os::join(state_.directory, storage::kExtentDirectory);
+};
+
+/// What one chunk is made of; null where the image has nothing of the kind.
+struct ChunkExtents {
+  OpenPart parts[kExtentKinds + 1];
+  [[nodiscard]] const std::shared_ptr<const Extent>& operator[](ExtentKind kind) const {
+    return parts[static_cast<std::size_t>(kind)].extent;
+  }
+};
 
 Status attach_lists(CollectionState& state, const ChunkExtents& chunk, std::uint32_t number, const ImageState& image) {
   const std::shared_ptr<const Extent>& level0 = chunk[ExtentKind::level0];
@@ -142,13 +206,14 @@ Status attach_chunk(CollectionState& state, const ChunkExtents& chunk, const Ima
   PointStore& store = state.store;
   const ExtentInfo& ids = chunk[ExtentKind::ids]->info();
   const Slot begin = ids.first_slot;
-  SlotTable::Rows rows{chunk[ExtentKind::ids], chunk[ExtentKind::stamps], chunk[ExtentKind::values]};
+  SlotTable::RowExtents rows{chunk[ExtentKind::ids], chunk[ExtentKind::stamps], chunk[ExtentKind::values]};
   HF_TRY(store.loading_slots()
              .attach_rows(begin, ids.slot_count, std::move(rows), image.view.lsn, image.view.slot_end)
              .with_context(name_of(ids)));
+  const OpenPart& payloads = chunk.parts[static_cast<std::size_t>(ExtentKind::payloads)];
   HF_TRY(store.loading_slots()
-             .attach_payloads(begin, ids.slot_count, chunk[ExtentKind::payloads])
-             .with_context(name_of(chunk[ExtentKind::payloads]->info())));
+             .attach_payloads(begin, ids.slot_count, payloads.extent, payloads.texts)
+             .with_context(name_of(payloads.extent->info())));
   HF_TRY(attach_vectors(state, chunk[ExtentKind::vectors]).with_context(name_of(chunk[ExtentKind::vectors]->info())));
   return attach_lists(state, chunk, begin >> kChunkBits, image);
 }
@@ -159,19 +224,18 @@ struct IdExtents {
   std::shared_ptr<const Extent> growing;            ///< null: there are no such rows
 };
 
-Status attach_extents(CollectionState& state, const storage::Manifest& manifest, const ImageState& image,
-                      IdExtents& ids) {
+Status attach_extents(CollectionState& state, const Parts& parts, const ImageState& image, IdExtents& ids) {
   std::vector<ChunkExtents> chunks((image.view.slot_end + kChunkSlots - 1) >> kChunkBits);
   ids.runs.resize(image.run_floors.size());
-  for (const ExtentInfo& info : manifest.extents) {
-    auto opened = open_extent(state, info);
-    if (!opened.ok()) return opened.status().with_context(name_of(info));
-    const std::shared_ptr<const Extent>& extent = *opened;
-    remember(state, extent);
-    switch (static_cast<ExtentKind>(info.kind)) {
-      case ExtentKind::ids_run: ids.runs[info.first_slot] = extent; break;
-      case ExtentKind::growing: ids.growing = extent; break;
-      default: chunks[info.first_slot >> kChunkBits].parts[info.kind] = extent; break;
+  const PartOpener opener(state);
+  for (const auto& [place, part] : parts) {
+    const auto& [kind, first_slot] = place;
+    auto opened = opener.open(kind, part);
+    if (!opened.ok()) return opened.status().with_context(name_of(*part.base));
+    switch (kind) {
+      case ExtentKind::ids_run: ids.runs[first_slot] = std::move(opened->extent); break;
+      case ExtentKind::growing: ids.growing = std::move(opened->extent); break;
+      default: chunks[first_slot >> kChunkBits].parts[static_cast<std::size_t>(kind)] = std::move(*opened); break;
     }
   }
   for (const ChunkExtents& chunk : chunks) HF_TRY(attach_chunk(state, chunk, image));
@@ -209,13 +273,14 @@ Result<std::shared_ptr<CollectionState>> load_image(const RecoveryRequest& reque
   if (image.name != request.name) {
     return damaged(manifest, "belongs to a collection named '" + image.name + "', not '" + request.name + "'");
   }
-  HF_TRY(check_coverage(manifest, image));
+  HF_ASSIGN(const Parts parts, find_parts(manifest, image));
+  HF_TRY(check_coverage(manifest, image, parts));
   auto state = std::make_shared<CollectionState>(request.name, request.directory, request.uuid, image.config,
                                                  request.options, request.signals);
   PointStore& store = state->store;
   HF_TRY(store.loading_slots().reserve(image.view.slot_end));
   IdExtents ids;
-  HF_TRY(attach_extents(*state, manifest, image, ids));
+  HF_TRY(attach_extents(*state, parts, image, ids));
   HF_TRY(store.loading_vectors().reserve(image.view.slot_end));
   HF_TRY(store.loading_graph().reserve(image.view.slot_end));
   const bool every_row = request.change_nothing || request.options.open.verify_on_open == VerifyOnOpen::everything;

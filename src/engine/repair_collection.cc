@@ -389,8 +389,7 @@ class CollectionRepair::Impl {
            info.kind == static_cast<std::uint8_t>(ExtentKind::growing);
   }
   static bool is_list(const storage::ExtentInfo& info) {
-    return info.kind == static_cast<std::uint8_t>(ExtentKind::level0) ||
-           info.kind == static_cast<std::uint8_t>(ExtentKind::upper);
+    return kind_of(info.kind) == ExtentKind::level0 || kind_of(info.kind) == ExtentKind::upper;
   }
   [[nodiscard]] std::pair<std::uint64_t, const ExtentDamage*> first_row_damage() const {
     for (const storage::ExtentInfo& info : chosen_->manifest.extents) {

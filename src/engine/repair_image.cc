@@ -42,17 +42,46 @@ AlignedRows make_rows(std::size_t bytes) {
   return made;
 }
 
+/// An extent with its patch laid over it, as far as both can be read.
+struct PatchedRows {
+  AlignedRows data;
+  storage::PatchShape shape;
+  std::uint32_t rows = 0;
+  std::vector<bool> bad;  ///< by row: of which a byte is lost
+  [[nodiscard]] bool hits(std::uint64_t offset, std::uint64_t length) const {
+    if (length == 0) return false;
+    const std::uint64_t first_column = std::uint64_t{shape.widths[0]} * rows;
+    const auto row_of = [&](std::uint64_t at) {
+      return at < first_column ? at / shape.widths[0] : (at - first_column) / shape.widths[1];
+    };
+    for (std::uint64_t row = row_of(offset); row <= row_of(offset + length - 1); ++row) {
+      if (bad[row]) return true;
+    }
+    return false;
+  }
+};
+
 /// One chunk of the image, as far as it can be read.
 struct Chunk {
   Slot begin = 0;
   std::uint32_t rows = 0;
   struct Part {
     const ExtentInfo* info = nullptr;  ///< null: the manifest names none
+    const ExtentInfo* patch_info = nullptr;
     std::shared_ptr<const Extent> extent;
-    const ExtentDamage* damage = nullptr;
-    [[nodiscard]] bool lost() const { return extent == nullptr; }
+    std::shared_ptr<PatchedRows> patched;         ///< instead of `extent`, if it has a patch
+    std::shared_ptr<const storage::Patch> texts;  ///< of payloads: beside `extent`, if it has a patch
+    const ExtentDamage* damage = nullptr;         ///< of the extent, or of its patch
+    [[nodiscard]] bool lost() const { return extent == nullptr && patched == nullptr; }
     [[nodiscard]] bool hit(std::uint64_t offset, std::uint64_t length) const {
-      return lost() || (damage != nullptr && damage->hits(offset, length));
+      if (lost()) return true;
+      if (patched != nullptr) return patched->hits(offset, length);
+      return damage != nullptr && damage->hits(offset, length);
+    }
+    [[nodiscard]] ByteSpan data() const { return patched != nullptr ? patched->data.rows : extent->data(); }
+    /// What keeps data() alive.
+    [[nodiscard]] std::shared_ptr<const void> owner() const {
+      return patched != nullptr ? std::shared_ptr<const void>(patched) : extent;
     }
   };
   Part parts[kExtentKinds + 1];
@@ -139,32 +168,90 @@ class ImageSalvage {
       chunks_[i].rows = std::min(kChunkSlots, slot_end() - chunks_[i].begin);
     }
     row_.assign(slot_end(), Row::free);
-    const std::string directory = os::join(source_, storage::kExtentDirectory);
     for (const ExtentInfo& info : manifest_.extents) {
-      const bool known = info.kind >= 1 && info.kind <= kExtentKinds && info.first_slot % kChunkSlots == 0;
+      const auto kind = static_cast<std::uint8_t>(kind_of(info.kind));
+      const bool known = kind >= 1 && kind <= kExtentKinds && info.first_slot % kChunkSlots == 0;
       if (!known || info.first_slot >= slot_end()) continue;  // of no use; its rows count as missing
-      Chunk::Part& part = chunk_of(info.first_slot).parts[info.kind];
-      if (part.info != nullptr) continue;
-      part.info = &info;
-      const auto damage = damages_.find(info.number);
-      if (damage != damages_.end()) part.damage = &damage->second;
-      if (part.damage != nullptr && part.damage->lost) continue;
-      if (info.slot_count != rows_expected(info)) continue;
-      const bool vectors = info.kind == static_cast<std::uint8_t>(ExtentKind::vectors);
-      auto opened = Extent::open(*request_.options.fs, directory, request_.uuid, info,
-                                 vectors ? os::Mapping::private_writable : os::Mapping::read_only);
-      if (opened.ok()) {
-        if (data_fits(info)) part.extent = std::move(opened).value();
-      } else if (opened.status().code() != StatusCode::data_damaged &&
-                 opened.status().code() != StatusCode::not_found) {
-        return opened.status();
+      Chunk::Part& part = chunk_of(info.first_slot).parts[kind];
+      const ExtentInfo*& place = is_patch(info.kind) ? part.patch_info : part.info;
+      if (place == nullptr) place = &info;
+    }
+    for (Chunk& chunk : chunks_) {
+      for (std::uint8_t kind = 1; kind <= kExtentKinds; ++kind) {
+        if (chunk.parts[kind].info != nullptr) HF_TRY(open_part(static_cast<ExtentKind>(kind), chunk.parts[kind]));
       }
     }
     return {};
   }
 
+  /// Leaves it lost if nothing of it can be believed.
+  Status open_part(ExtentKind kind, Chunk::Part& part) {
+    const ExtentInfo& last = part.patch_info == nullptr ? *part.info : *part.patch_info;
+    if (last.slot_count != rows_expected(last)) return {};
+    const bool writable = kind == ExtentKind::vectors && part.patch_info == nullptr;
+    HF_ASSIGN(auto base,
+              open_extent(*part.info, part, writable ? os::Mapping::private_writable : os::Mapping::read_only));
+    if (base == nullptr || !data_fits(*part.info)) return {};
+    if (part.patch_info == nullptr) {
+      part.extent = std::move(base);
+      return {};
+    }
+    const ExtentDamage* const of_base = part.damage;
+    HF_ASSIGN(auto over, open_extent(*part.patch_info, part, os::Mapping::read_only));
+    if (over == nullptr) return {};
+    auto patch = std::make_shared<const storage::Patch>(std::move(over), *part.info, patch_shape(kind, image_.config));
+    if (!patch->load().ok()) return {};  // which rows it has, nobody knows
+    if (kind == ExtentKind::payloads) {
+      part.extent = std::move(base);
+      part.texts = std::move(patch);
+    } else {
+      part.patched = lay_over(*base, of_base, *patch);
+    }
+    return {};
+  }
+
+  /// Null: it is not to be had. `part.damage` receives what is wrong with it.
+  Result<std::shared_ptr<const Extent>> open_extent(const ExtentInfo& info, Chunk::Part& part, os::Mapping mapping) {
+    const std::shared_ptr<const Extent> none;
+    const auto damage = damages_.find(info.number);
+    if (damage != damages_.end()) {
+      part.damage = &damage->second;
+      if (part.damage->lost) return none;
+    }
+    auto opened =
+        Extent::open(*request_.options.fs, os::join(source_, storage::kExtentDirectory), request_.uuid, info, mapping);
+    const StatusCode code = opened.status().code();
+    if (code == StatusCode::data_damaged || code == StatusCode::not_found) return none;
+    return opened;
+  }
+
+  std::shared_ptr<PatchedRows> lay_over(const Extent& base, const ExtentDamage* of_base, const storage::Patch& patch) {
+    auto made = std::make_shared<PatchedRows>();
+    made->shape = patch.shape();
+    made->rows = patch.extent().info().slot_count;
+    made->data = make_rows(patch.patched_bytes());
+    made->bad.resize(made->rows);
+    std::uint64_t from = 0, to = 0;
+    for (std::size_t column = 0; column < made->shape.columns(); ++column) {
+      const std::uint64_t width = made->shape.widths[column];
+      std::size_t place = 0;
+      for (std::uint32_t row = 0; row < made->rows; ++row) {
+        const bool patched = place < patch.rows().size() && patch.rows()[place] == row;
+        const std::uint64_t at = patched ? patch.offset_of(column, place++) : from + row * width;
+        const bool bad =
+            patched ? !patch.extent().verify(at, width).ok() : of_base != nullptr && of_base->hits(at, width);
+        made->bad[row] = made->bad[row] || bad;
+        const ByteSpan source = patched ? patch.extent().data() : base.data();
+        std::memcpy(made->data.rows.data() + to + row * width, source.data() + at, width);
+      }
+      from += width * base.info().slot_count;
+      to += width * made->rows;
+    }
+    return made;
+  }
+
   [[nodiscard]] std::uint32_t rows_expected(const ExtentInfo& info) const {
-    const auto kind = static_cast<ExtentKind>(info.kind);
+    const ExtentKind kind = kind_of(info.kind);
     const bool list = kind == ExtentKind::level0 || kind == ExtentKind::upper;
     const Slot end = list ? image_.graph_end : slot_end();
     return info.first_slot < end ? std::min(kChunkSlots, end - info.first_slot) : 0;
@@ -199,7 +286,7 @@ class ImageSalvage {
       if (part.lost()) {
         out.assign(bytes, otherwise);
       } else {
-        out.assign(part.extent->data().begin(), part.extent->data().end());
+        out.assign(part.data().begin(), part.data().end());
       }
     };
     copy(ExtentKind::ids, chunk.ids, chunk.rows * (kIdBytes + 1), std::byte{0});
@@ -246,8 +333,8 @@ class ImageSalvage {
         (values.hit(i * kValueBytes, kValueBytes) || values.hit(chunk.rows * kValueBytes + i, 1))) {
       doubtful_.push_back(chunk.begin + i);
     }
-    const bool hit = chunk.part(ExtentKind::vectors).hit(i * stride(), stride()) ||
-                     payload_hit(chunk.part(ExtentKind::payloads), i, chunk.rows);
+    const bool hit =
+        chunk.part(ExtentKind::vectors).hit(i * stride(), stride()) || payload_hit(chunk.part(ExtentKind::payloads), i);
     return hit ? Row::damaged : Row::sound;
   }
 
@@ -255,11 +342,19 @@ class ImageSalvage {
   bool looks_unused(const Chunk& chunk, std::uint32_t i) const {
     const Chunk::Part& part = chunk.part(ExtentKind::vectors);
     if (part.hit(i * stride(), stride())) return false;
-    const ByteSpan row = part.extent->data().subspan(i * stride(), stride());
+    const ByteSpan row = part.data().subspan(i * stride(), stride());
     return std::all_of(row.begin(), row.end(), [](std::byte b) { return b == std::byte{0}; });
   }
 
-  static bool payload_hit(const Chunk::Part& part, std::uint32_t i, std::uint32_t rows) {
+  static bool payload_hit(const Chunk::Part& part, std::uint32_t i) {
+    if (part.lost()) return true;
+    const std::uint32_t rows = part.info->slot_count;
+    if (part.texts != nullptr) {
+      const auto text = part.texts->text(i);
+      if (!text.ok()) return true;
+      if (text->has_value()) return false;
+      if (i >= rows) return true;
+    }
     if (part.hit(i * kOffsetBytes, 2 * kOffsetBytes)) return true;
     const ByteSpan data = part.extent->data();
     const auto begin = load<std::uint64_t>(data.data() + i * kOffsetBytes);
@@ -425,14 +520,16 @@ class ImageSalvage {
     HF_TRY(store.loading_slots().load_stamps(chunk.begin, chunk.rows, chunk.stamps, image_.view.lsn));
     HF_TRY(store.loading_slots().load_values(chunk.begin, chunk.rows, chunk.values, slot_end()));
     const Chunk::Part& payloads = chunk.part(ExtentKind::payloads);
-    if (!payloads.lost()) HF_TRY(store.loading_slots().attach_payloads(chunk.begin, chunk.rows, payloads.extent));
+    if (!payloads.lost()) {
+      HF_TRY(store.loading_slots().attach_payloads(chunk.begin, chunk.rows, payloads.extent, payloads.texts));
+    }
     return attach_vectors(store, chunk);
   }
 
   Status attach_vectors(PointStore& store, const Chunk& chunk) {
     const Chunk::Part& part = chunk.part(ExtentKind::vectors);
     const std::uint32_t number = chunk.begin >> kChunkBits;
-    if (!part.lost() && part.damage == nullptr) {
+    if (!part.lost() && part.damage == nullptr && part.patched == nullptr) {
       const auto verify = [of = part.extent.get()](std::uint64_t offset, std::uint64_t length) {
         return of->verify(offset, length);
       };
@@ -441,7 +538,7 @@ class ImageSalvage {
     auto copy = std::make_shared<AlignedRows>(make_rows(chunk.rows * stride()));
     for (std::uint32_t i = 0; i < chunk.rows && !part.lost(); ++i) {
       if (part.hit(i * stride(), stride())) continue;  // zeros
-      std::memcpy(copy->rows.data() + i * stride(), part.extent->data().data() + i * stride(), stride());
+      std::memcpy(copy->rows.data() + i * stride(), part.data().data() + i * stride(), stride());
     }
     const auto sound = [](std::uint64_t, std::uint64_t) { return Status(); };
     return store.loading_vectors().attach(number, chunk.rows, {copy->rows, sound, copy});
@@ -452,13 +549,11 @@ class ImageSalvage {
       if (chunk.begin >= image_.graph_end) break;
       const Chunk::Part &level0 = chunk.part(ExtentKind::level0), &upper = chunk.part(ExtentKind::upper);
       const std::uint32_t number = chunk.begin >> kChunkBits;
-      if (Status status =
-              store.loading_graph().attach_level0(number, level0.extent->data(), image_.graph_end, level0.extent);
+      if (Status status = store.loading_graph().attach_level0(number, level0.data(), image_.graph_end, level0.owner());
           !status.ok()) {
         return blame(level0, status);
       }
-      if (Status status = store.loading_graph().load_upper(number, upper.extent->data(), image_.graph_end);
-          !status.ok()) {
+      if (Status status = store.loading_graph().load_upper(number, upper.data(), image_.graph_end); !status.ok()) {
         return blame(upper, status);
       }
     }
@@ -499,6 +594,7 @@ class ImageSalvage {
                           kind == static_cast<std::uint8_t>(ExtentKind::upper);
         if (part.lost() || part.damage != nullptr || (list ? without_graph : chunk.touched)) continue;
         sound.push_back(*part.info);
+        if (part.patch_info != nullptr) sound.push_back(*part.patch_info);
       }
     }
     return sound;

@@ -2,7 +2,8 @@
 //
 // A checkpoint writes the extents of a chunk one after the other, with consecutive numbers: ids, stamps, vectors,
 // payloads, values. Ids, vectors, payloads and values are always written together; stamps alone if rows only died. So
-// of every chunk the newest group counts, with the newest stamps behind it.
+// of every chunk the newest group counts, with the newest stamps behind it. Patches of a chunk are written in the same
+// order, and each notes in its header which extent it patches: the newest whole group of patches of that group counts.
 //
 // The groups found need not be of one checkpoint: the newest may have been interrupted, so that some chunks are as of
 // it and others as of the one before. That is put right by the log, which is kept back to the older checkpoint and
@@ -81,8 +82,12 @@ class ManifestBuilder {
     return {};
   }
 
-  [[nodiscard]] const DescribedExtent* with_number(ExtentKind kind, Slot first, std::uint64_t number) const {
-    const auto place = places_.find({static_cast<std::uint8_t>(kind), first});
+  [[nodiscard]] static constexpr std::uint8_t patch_of(ExtentKind kind) noexcept {
+    return static_cast<std::uint8_t>(static_cast<std::uint8_t>(kind) | kPatchBit);
+  }
+
+  [[nodiscard]] const DescribedExtent* with_number(std::uint8_t kind, Slot first, std::uint64_t number) const {
+    const auto place = places_.find({kind, first});
     if (place == places_.end()) return nullptr;
     const auto found = std::find_if(place->second.begin(), place->second.end(),
                                     [&](const DescribedExtent& one) { return one.info.number == number; });
@@ -121,21 +126,86 @@ class ManifestBuilder {
     const std::uint64_t begin = newest->first;
     std::uint32_t rows = 0;
     for (const auto& [kind, behind] : kGroup) {
-      const DescribedExtent* found = with_number(kind, first, begin + behind);
+      const DescribedExtent* found = with_number(static_cast<std::uint8_t>(kind), first, begin + behind);
       if (found == nullptr) continue;
       rows = std::max(rows, found->info.slot_count);
       choose(*found);
     }
-    if (const auto* values = with_number(ExtentKind::values, first, begin + kValuesBehind)) choose(*values);
-    slot_end_ = std::max(slot_end_, first + rows);
-    // Stamps of a newer group that is not whole speak of other rows.
+    // A newer group that is not whole speaks of other rows.
     const std::uint64_t end = newest == groups.rbegin() ? next_extent_ : std::prev(newest)->first;
-    const auto stamps = places_.find({static_cast<std::uint8_t>(ExtentKind::stamps), first});
-    if (stamps == places_.end()) return;
-    const auto last = std::find_if(stamps->second.rbegin(), stamps->second.rend(), [&](const DescribedExtent& found) {
-      return found.info.number >= begin + kStampsBehind && found.info.number < end && found.info.slot_count == rows;
-    });
-    if (last != stamps->second.rend()) choose(*last);
+    const std::uint64_t patches = choose_patches(first, begin, end, rows);
+    choose_values(first, begin, patches);
+    slot_end_ = std::max(slot_end_, first + rows);
+    choose_stamps(first, begin + kStampsBehind, end, rows);
+  }
+
+  /// The newest group of patches that is whole, of the group of extents that begins at `begin`. Returns the number of
+  /// its first; 0: there is none. `rows` receives how many the chunk has with them.
+  std::uint64_t choose_patches(Slot first, std::uint64_t begin, std::uint64_t end, std::uint32_t& rows) {
+    const auto place = places_.find({patch_of(ExtentKind::ids), first});
+    if (place == places_.end()) return 0;
+    bool any = false;  // patches there were
+    for (auto found = place->second.rbegin(); found != place->second.rend(); ++found) {
+      const std::uint64_t number = found->info.number;
+      if (number < begin || number >= end) continue;
+      any = true;
+      const bool whole = std::all_of(std::begin(kGroup), std::end(kGroup), [&](const auto& part) {
+        const DescribedExtent* const patch = with_number(patch_of(part.first), first, number + part.second);
+        return patch != nullptr && patched_by_note(patch->origin.note) == begin + part.second;
+      });
+      if (!whole) continue;
+      for (const auto& [kind, behind] : kGroup) choose(*with_number(patch_of(kind), first, number + behind));
+      rows = std::max(rows, found->info.slot_count);
+      return number;
+    }
+    if (any) whole_.erase(first);
+    return 0;
+  }
+
+  /// Values were written with the rows (whole, or as a patch), or for the first time with the patches.
+  void choose_values(Slot first, std::uint64_t begin, std::uint64_t patches) {
+    const auto* whole = with_number(static_cast<std::uint8_t>(ExtentKind::values), first, begin + kValuesBehind);
+    const auto* later =
+        patches == 0 ? nullptr
+                     : with_number(static_cast<std::uint8_t>(ExtentKind::values), first, patches + kValuesBehind);
+    const auto* patch =
+        patches == 0 ? nullptr : with_number(patch_of(ExtentKind::values), first, patches + kValuesBehind);
+    if (later != nullptr) {
+      choose(*later);
+    } else if (patch != nullptr) {
+      const std::uint64_t base = patched_by_note(patch->origin.note);
+      whole = with_number(static_cast<std::uint8_t>(ExtentKind::values), first, base);
+      if (whole == nullptr) return;
+      choose(*whole);
+      choose(*patch);
+    } else if (whole != nullptr && patches == 0) {
+      choose(*whole);
+    }
+  }
+
+  /// The newest stamps of as many rows, whole or a patch, between the numbers `begin` and `end`.
+  void choose_stamps(Slot first, std::uint64_t begin, std::uint64_t end, std::uint32_t rows) {
+    const DescribedExtent* best = nullptr;
+    const DescribedExtent* base = nullptr;  // of `best`, if that is a patch
+    for (const std::uint8_t kind : {static_cast<std::uint8_t>(ExtentKind::stamps), patch_of(ExtentKind::stamps)}) {
+      const auto place = places_.find({kind, first});
+      if (place == places_.end()) continue;
+      for (const DescribedExtent& found : place->second) {
+        const std::uint64_t number = found.info.number;
+        if (number < begin || number >= end || found.info.slot_count != rows) continue;
+        if (best != nullptr && best->info.number > number) continue;
+        const DescribedExtent* const patched =
+            is_patch(kind)
+                ? with_number(static_cast<std::uint8_t>(ExtentKind::stamps), first, patched_by_note(found.origin.note))
+                : nullptr;
+        if (is_patch(kind) && patched == nullptr) continue;
+        best = &found;
+        base = patched;
+      }
+    }
+    if (best == nullptr) return;
+    choose(*best);
+    if (base != nullptr) choose(*base);
   }
 
   void choose(const DescribedExtent& extent) {

@@ -117,7 +117,7 @@ void condemn_page(CollectionState& state, const ExtentInfo& info, std::uint64_t 
   const auto mapped = state.mapped_extents.find(info.number);
   if (mapped == state.mapped_extents.end()) return;
   mapped->second->condemn(page);  // U3
-  if (info.kind == static_cast<std::uint8_t>(ExtentKind::vectors)) {
+  if (kind_of(info.kind) == ExtentKind::vectors) {
     state.store.vectors().distrust(info.first_slot >> kChunkBits);
   }
 }

@@ -32,6 +32,13 @@ PayloadPtr make_payload(std::string_view text) {
   return PayloadPtr(payload);
 }
 
+/// The payloads of a chunk as the image holds them.
+struct SlotTable::MappedPayloads {
+  std::shared_ptr<const storage::Extent> extent;
+  std::shared_ptr<const storage::Patch> patch;  ///< null: none
+  [[nodiscard]] Result<std::string_view> text(std::uint32_t row) const;
+};
+
 // A view of zeroed pages, never constructed: a nearly empty chunk costs what is used of it. `born`, `died` and
 // `payload` are read while the committer writes them: always through atomic_ref.
 struct SlotTable::Chunk {
@@ -47,9 +54,8 @@ struct SlotTable::Chunk {
   Lsn changed;                      // atomic_ref; release by the committer, acquire by the checkpoint
   Lsn assigned;                     // atomic_ref; release by the committer, acquire by the checkpoint
   // Payloads of the first `mapped` slots stand in an extent unless `payload` says otherwise.
-  const storage::Extent* mapped_payloads;
+  const MappedPayloads* payloads;
   std::uint32_t mapped;
-  std::shared_ptr<const storage::Extent>* owner;
   // Ids, values and stamps of the first `mapped_rows` slots stand in extents (S5).
   Mapped* rows;
   std::uint32_t mapped_rows;
@@ -58,7 +64,7 @@ struct SlotTable::Chunk {
 
 /// Where the rows of a chunk are read from.
 struct SlotTable::Mapped {
-  Rows extents;
+  RowExtents extents;
   Lsn lsn = 0;
   Slot slot_end = 0;
 };
@@ -88,7 +94,7 @@ SlotTable::~SlotTable() {
     const std::uint64_t begin = std::uint64_t{c} << kChunkBits;
     const std::uint64_t used = std::min<std::uint64_t>(end_ > begin ? end_ - begin : 0, kChunkSlots);
     for (std::uint32_t i = 0; i < used; ++i) release_payload(chunk->payload[i]);
-    delete chunk->owner;
+    delete chunk->payloads;
     delete chunk->rows;
   }
 }
@@ -156,18 +162,29 @@ Result<std::string_view> SlotTable::payload(Slot slot) const {
   if (const Payload* own = std::atomic_ref<Payload*>(chunk.payload[i]).load(std::memory_order_relaxed)) {
     return own->text();
   }
-  if (i >= chunk.mapped) return std::string_view();
-  const storage::Extent& extent = *chunk.mapped_payloads;
-  if (Status status = extent.verify(i * sizeof(std::uint64_t), 2 * sizeof(std::uint64_t)); !status.ok()) return status;
-  const std::byte* data = extent.data().data();
-  const auto begin = load<std::uint64_t>(data + i * sizeof(std::uint64_t));
-  const auto end = load<std::uint64_t>(data + (i + 1) * sizeof(std::uint64_t));
-  const std::uint64_t texts_begin = (chunk.mapped + std::uint64_t{1}) * sizeof(std::uint64_t);
-  if (begin < texts_begin || begin > end || end > extent.info().data_bytes) {
-    return damaged("payload offsets out of order", i * sizeof(std::uint64_t));
+  return i < chunk.mapped ? chunk.payloads->text(i) : std::string_view();
+}
+
+Result<std::string_view> SlotTable::MappedPayloads::text(std::uint32_t row) const {
+  if (patch != nullptr) {
+    if (Status status = patch->load(); !status.ok()) return status;
+    auto patched = patch->text(row);
+    if (!patched.ok()) return patched.status();
+    if (patched->has_value()) return **patched;
+  }
+  const std::uint64_t rows = extent->info().slot_count;
+  if (row >= rows) return damaged("a payload that neither the extent nor its patch has", row);
+  if (Status status = extent->verify(row * sizeof(std::uint64_t), 2 * sizeof(std::uint64_t)); !status.ok()) {
+    return status;
+  }
+  const std::byte* data = extent->data().data();
+  const auto begin = load<std::uint64_t>(data + row * sizeof(std::uint64_t));
+  const auto end = load<std::uint64_t>(data + (row + 1) * sizeof(std::uint64_t));
+  if (begin < (rows + 1) * sizeof(std::uint64_t) || begin > end || end > extent->info().data_bytes) {
+    return damaged("payload offsets out of order", row * sizeof(std::uint64_t));
   }
   if (begin == end) return std::string_view();
-  if (Status status = extent.verify(begin, end - begin); !status.ok()) return status;
+  if (Status status = extent->verify(begin, end - begin); !status.ok()) return status;
   return std::string_view(reinterpret_cast<const char*>(data + begin), end - begin);
 }
 
@@ -230,31 +247,26 @@ void SlotTable::free_payload(Slot slot) noexcept {
   release_payload(payload);
 }
 
-void SlotTable::encode_ids(Slot begin, Slot end, const Kept& kept, Bytes& out) const {
-  for (Slot slot = begin; slot < end; ++slot) {
-    const PointId known = kept[slot % kChunkSlots] ? id(slot) : PointId(0);
+void SlotTable::encode_ids(Slot begin, Rows rows, const Kept& kept, Bytes& out) const {
+  for (const std::uint32_t i : rows) {
+    const PointId known = kept[i] ? id(begin + i) : PointId(0);
     put(out, known.high());
     put(out, known.low());
   }
-  for (Slot slot = begin; slot < end; ++slot) {
-    put(out, static_cast<std::uint8_t>(kept[slot % kChunkSlots] ? flags(slot) & kUuid : 0));
-  }
+  for (const std::uint32_t i : rows) put(out, static_cast<std::uint8_t>(kept[i] ? flags(begin + i) & kUuid : 0));
 }
 
-void SlotTable::encode_stamps(Slot begin, Slot end, const Kept& kept, Lsn lsn, Bytes& out) const {
-  for (Slot slot = begin; slot < end; ++slot) {
-    const bool keep = kept[slot % kChunkSlots];
-    const Lsn died_at = keep ? died(slot) : 0;
-    put(out, keep ? born(slot) : Lsn{0});
+void SlotTable::encode_stamps(Slot begin, Rows rows, const Kept& kept, Lsn lsn, Bytes& out) const {
+  for (const std::uint32_t i : rows) {
+    const Lsn died_at = kept[i] ? died(begin + i) : 0;
+    put(out, kept[i] ? born(begin + i) : Lsn{0});
     put(out, died_at > lsn && !HF_PLANTED(image_holds_later_deaths) ? kNeverDied : died_at);
   }
 }
 
-void SlotTable::encode_values(Slot begin, Slot end, const Kept& kept, Bytes& out) const {
-  for (Slot slot = begin; slot < end; ++slot) put(out, kept[slot % kChunkSlots] ? next_value(slot) : kNoSlot);
-  for (Slot slot = begin; slot < end; ++slot) {
-    put(out, static_cast<std::uint8_t>(kept[slot % kChunkSlots] && !is_head(slot) ? 1 : 0));
-  }
+void SlotTable::encode_values(Slot begin, Rows rows, const Kept& kept, Bytes& out) const {
+  for (const std::uint32_t i : rows) put(out, kept[i] ? next_value(begin + i) : kNoSlot);
+  for (const std::uint32_t i : rows) put(out, static_cast<std::uint8_t>(kept[i] && !is_head(begin + i) ? 1 : 0));
 }
 
 bool SlotTable::has_values(Slot begin, Slot end, const Kept& kept) const noexcept {
@@ -264,12 +276,17 @@ bool SlotTable::has_values(Slot begin, Slot end, const Kept& kept) const noexcep
   return false;
 }
 
-Status SlotTable::encode_payload_offsets(Slot begin, Slot end, const Kept& kept, Lsn lsn, Bytes& out) const {
-  std::uint64_t offset = (std::uint64_t{end} - begin + 1) * sizeof(std::uint64_t);
-  for (Slot slot = begin; slot < end; ++slot) {
+Result<std::string_view> SlotTable::payload_at(Slot slot, const Kept& kept, Lsn lsn) const {
+  if (!kept[slot % kChunkSlots] || died(slot) <= lsn) return std::string_view();
+  return payload(slot);
+}
+
+Status SlotTable::encode_payload_offsets(Slot begin, Rows rows, const Kept& kept, Lsn lsn, std::uint64_t offsets_at,
+                                         Bytes& out) const {
+  std::uint64_t offset = offsets_at + (rows.size() + 1) * sizeof(std::uint64_t);
+  for (const std::uint32_t i : rows) {
     put(out, offset);
-    if (!kept[slot % kChunkSlots] || died(slot) <= lsn) continue;
-    const auto text = payload(slot);
+    const auto text = payload_at(begin + i, kept, lsn);
     if (!text.ok()) return text.status();
     offset += text->size();
   }
@@ -331,7 +348,7 @@ void SlotTable::load_free(Slot slot) noexcept {
   chunk.died[slot % kChunkSlots] = 0;
 }
 
-Status SlotTable::attach_rows(Slot begin, std::uint32_t slots, Rows rows, Lsn lsn, Slot slot_end) {
+Status SlotTable::attach_rows(Slot begin, std::uint32_t slots, RowExtents rows, Lsn lsn, Slot slot_end) {
   const auto size = [](const auto& extent) { return extent->info().data_bytes; };
   if (size(rows.ids) != slots * (kIdRowBytes + 1)) return damaged("ids of the wrong size", size(rows.ids));
   if (size(rows.stamps) != slots * kStampRowBytes) return damaged("stamps of the wrong size", size(rows.stamps));
@@ -458,16 +475,18 @@ Status SlotTable::read_id_block(Chunk& chunk, std::uint32_t first, std::uint32_t
   return {};
 }
 
-Status SlotTable::attach_payloads(Slot begin, std::uint32_t slots, std::shared_ptr<const storage::Extent> extent) {
-  if (extent->info().data_bytes < (slots + std::uint64_t{1}) * sizeof(std::uint64_t)) {
+Status SlotTable::attach_payloads(Slot begin, std::uint32_t slots, std::shared_ptr<const storage::Extent> extent,
+                                  std::shared_ptr<const storage::Patch> patch) {
+  const std::uint64_t rows = extent->info().slot_count;
+  if (extent->info().data_bytes < (rows + 1) * sizeof(std::uint64_t)) {
     return damaged("payload table cut short", extent->info().data_bytes);
   }
   Chunk& chunk = chunk_of(begin);
-  chunk.mapped_payloads = extent.get();
+  std::uint64_t texts = extent->info().data_bytes - (rows + 1) * sizeof(std::uint64_t);
+  if (patch != nullptr) texts += patch->extent().info().data_bytes;  // about: a meter
+  chunk.payloads = new MappedPayloads{std::move(extent), std::move(patch)};
   chunk.mapped = slots;
-  payload_bytes_.fetch_add(extent->info().data_bytes - (slots + std::uint64_t{1}) * sizeof(std::uint64_t),
-                           std::memory_order_relaxed);
-  chunk.owner = new std::shared_ptr<const storage::Extent>(std::move(extent));
+  payload_bytes_.fetch_add(texts, std::memory_order_relaxed);
   return {};
 }
 

@@ -25,6 +25,7 @@
 
 #include <atomic>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -34,6 +35,7 @@
 #include "base/pages.h"
 #include "base/plant.h"
 #include "storage/extent.h"
+#include "storage/extent_patch.h"
 
 namespace holdfast::engine {
 
@@ -112,35 +114,47 @@ class SlotTable {
   // --- reclaimer ---
   void free_payload(Slot slot) noexcept;
 
-  // --- checkpoint images of the slots [begin, end) of one chunk (docs/format/image.md) ---
-  // `kept(slot)` tells which rows the image needs; the others may be written by the committer meanwhile and are not
-  // looked at: their bytes are 0.
+  // --- checkpoint images of a chunk (docs/format/image.md) ---
+  // Of the chunk that begins at `begin`, those `rows`: all of them, or those of a patch. `kept` tells which rows the
+  // image needs; the others may be written by the committer meanwhile and are not looked at: their bytes are 0.
   using Kept = std::vector<bool>;  ///< by row of the chunk
-  void encode_ids(Slot begin, Slot end, const Kept& kept, Bytes& out) const;
+  using Rows = std::span<const std::uint32_t>;
+  void encode_ids(Slot begin, Rows rows, const Kept& kept, Bytes& out) const;
   /// Deaths after `lsn` are written as "lives"; rows that are not kept as born and died at 0, which means free.
-  void encode_stamps(Slot begin, Slot end, const Kept& kept, Lsn lsn, Bytes& out) const;
+  void encode_stamps(Slot begin, Rows rows, const Kept& kept, Lsn lsn, Bytes& out) const;
   /// Per row the slot of the next value (kNoSlot: none).
-  void encode_values(Slot begin, Slot end, const Kept& kept, Bytes& out) const;
+  void encode_values(Slot begin, Rows rows, const Kept& kept, Bytes& out) const;
   /// Whether any kept row belongs to a point with several vectors.
   [[nodiscard]] bool has_values(Slot begin, Slot end, const Kept& kept) const noexcept;
-  /// Where each payload begins within the extent's data, and where the last one ends. The texts of the slots that live
-  /// at `lsn` follow the offsets; the payloads of dead slots are left out (their memory may be gone already).
-  Status encode_payload_offsets(Slot begin, Slot end, const Kept& kept, Lsn lsn, Bytes& out) const;
+  /// Where each payload begins within the extent's data, and where the last one ends; the offsets themselves stand at
+  /// `offsets_at`. The texts of the rows that payload_at() has follow them.
+  Status encode_payload_offsets(Slot begin, Rows rows, const Kept& kept, Lsn lsn, std::uint64_t offsets_at,
+                                Bytes& out) const;
+  /// The payload of a row as of `lsn`; empty of a dead one, whose memory may be gone already.
+  [[nodiscard]] Result<std::string_view> payload_at(Slot slot, const Kept& kept, Lsn lsn) const;
+  /// Whether the stamps of the row may say something else than at `lsn`. A row that died since, and was used again
+  /// after the view that is asked for, counts as well.
+  [[nodiscard]] bool changed_since(Slot slot, Lsn lsn) const noexcept {
+    const Lsn died_at = died(slot);  // first: S4
+    return born(slot) > lsn || (died_at != kNeverDied && died_at > lsn);
+  }
   // Loading, before readers exist. REQUIRES reserve(begin + slots). data_damaged if a value is impossible.
   Status load_ids(Slot begin, std::uint32_t slots, ByteSpan data);
   Status load_stamps(Slot begin, std::uint32_t slots, ByteSpan data, Lsn lsn);
   /// After load_ids().
   Status load_values(Slot begin, std::uint32_t slots, ByteSpan data, Slot slot_end);
   /// The extents of one chunk; `values` may be null.
-  struct Rows {
+  struct RowExtents {
     std::shared_ptr<const storage::Extent> ids;
     std::shared_ptr<const storage::Extent> stamps;
     std::shared_ptr<const storage::Extent> values;
   };
   /// The same for all three, to be read when they are touched (S5). data_damaged if a size is wrong. `lsn`, `slot_end`:
   /// of the image. Throws bad_alloc.
-  Status attach_rows(Slot begin, std::uint32_t slots, Rows rows, Lsn lsn, Slot slot_end);
-  Status attach_payloads(Slot begin, std::uint32_t slots, std::shared_ptr<const storage::Extent> extent);
+  Status attach_rows(Slot begin, std::uint32_t slots, RowExtents rows, Lsn lsn, Slot slot_end);
+  /// `patch`: of `extent`, and instead of it where it has a row; null: none.
+  Status attach_payloads(Slot begin, std::uint32_t slots, std::shared_ptr<const storage::Extent> extent,
+                         std::shared_ptr<const storage::Patch> patch = nullptr);
   /// A row that was loaded and that nobody needs.
   void load_free(Slot slot) noexcept;
 
@@ -149,6 +163,7 @@ class SlotTable {
 
  private:
   struct Chunk;
+  struct MappedPayloads;
   [[nodiscard]] Chunk* chunk_at(std::uint32_t chunk) const noexcept {
     // Pairs with the release in reserve().
     return std::atomic_ref<Chunk*>(directory()[chunk]).load(std::memory_order_acquire);

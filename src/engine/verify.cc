@@ -160,8 +160,7 @@ class CollectionVerifier {
 
   /// Read when they are needed, not at open.
   static bool is_lazy(const ExtentInfo& info) {
-    return info.kind == static_cast<std::uint8_t>(ExtentKind::vectors) ||
-           info.kind == static_cast<std::uint8_t>(ExtentKind::payloads);
+    return kind_of(info.kind) == ExtentKind::vectors || kind_of(info.kind) == ExtentKind::payloads;
   }
 
   Status check_log() {

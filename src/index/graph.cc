@@ -56,6 +56,12 @@ bool Graph::mapped_as_node(Slot slot) const noexcept {
 void Graph::release_node(Slot slot) noexcept { impl_->store.release_node(slot); }
 Status Graph::reserve(Slot end) { return impl_->store.reserve(end); }
 GraphEpoch Graph::changed_epoch(std::uint32_t chunk) const noexcept { return impl_->store.changed_epoch(chunk); }
+GraphEpoch Graph::changed_upper_epoch(std::uint32_t chunk) const noexcept {
+  return impl_->store.changed_upper_epoch(chunk);
+}
+bool Graph::changed_since(Slot slot, GraphEpoch since, GraphEpoch epoch) const noexcept {
+  return slot < impl_->store.slot_limit() && impl_->store.changed_since(slot, since, epoch);
+}
 GraphWriter Graph::writer() { return GraphWriter(*impl_); }
 std::uint64_t Graph::memory_bytes() const noexcept { return impl_->store.memory_bytes(); }
 

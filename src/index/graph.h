@@ -113,7 +113,11 @@ class Graph {
   /// Level-0 rows of slots [chunk*kChunkSlots, end) as of `epoch`, appended to `out`: per row a u32 count
   /// (0xFFFFFFFF: no node) and 2M u32 links. Row stride: level0_row_bytes().
   void encode_level0(std::uint32_t chunk, Slot end, GraphEpoch epoch, Bytes& out) const;
+  /// The same of some slots.
+  void encode_level0(std::span<const Slot> slots, GraphEpoch epoch, Bytes& out) const;
   [[nodiscard]] std::size_t level0_row_bytes() const noexcept;
+  /// Whether the level-0 list that `epoch` sees is newer than the epoch `since`, of an older image.
+  [[nodiscard]] bool changed_since(Slot slot, GraphEpoch since, GraphEpoch epoch) const noexcept;
   /// Upper levels of the chunk's slots as of `epoch` (format at the head of graph_image.cc).
   void encode_upper(std::uint32_t chunk, Slot end, GraphEpoch epoch, Bytes& out) const;
   /// Before readers exist: use mapped rows as the oldest version of this chunk's level-0 lists. Validates counts and
@@ -131,6 +135,8 @@ class Graph {
   [[nodiscard]] bool mapped_as_node(Slot slot) const noexcept;
   /// Largest epoch at which any list of the chunk changed (0: never since attach). Pairs with the writer's release.
   [[nodiscard]] GraphEpoch changed_epoch(std::uint32_t chunk) const noexcept;
+  /// The same of upper levels.
+  [[nodiscard]] GraphEpoch changed_upper_epoch(std::uint32_t chunk) const noexcept;
 
   /// The reclaimer, for a slot that remove() took out: frees what the node had beside its lists, so that the slot may
   /// be inserted again. REQUIRES that no pinned root is older than the epoch that removed it; one call at a time; not

@@ -12,6 +12,7 @@
 // it is a sensible graph is for check_graph() to say.
 #include <algorithm>
 #include <new>
+#include <numeric>
 #include <string>
 
 #include "base/try.h"
@@ -29,15 +30,22 @@ std::size_t Graph::level0_row_bytes() const noexcept { return impl_->store.row_n
 
 void Graph::encode_level0(std::uint32_t chunk, Slot end, GraphEpoch epoch, Bytes& out) const {
   const SlotRange range = rows_of_chunk(chunk, end);
+  std::vector<Slot> slots(range.end - range.begin);
+  std::iota(slots.begin(), slots.end(), range.begin);
+  encode_level0(slots, epoch, out);
+}
+
+void Graph::encode_level0(std::span<const Slot> slots, GraphEpoch epoch, Bytes& out) const {
   const std::size_t stride = level0_row_bytes();
   std::size_t at = out.size();
-  out.resize(at + (range.end - range.begin) * stride);  // zeroed
-  for (Slot slot = range.begin; slot < range.end; ++slot, at += stride) {
+  out.resize(at + slots.size() * stride);  // zeroed
+  for (const Slot slot : slots) {
     bool is_node = false;
     std::span<const Slot> links;
     if (slot < impl_->store.slot_limit()) links = impl_->store.level0(slot, epoch, is_node);
     store(out.data() + at, is_node ? static_cast<std::uint32_t>(links.size()) : kNoNode);
     if (!links.empty()) std::memcpy(out.data() + at + sizeof(Slot), links.data(), links.size_bytes());
+    at += stride;
   }
 }
 

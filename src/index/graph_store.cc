@@ -12,6 +12,12 @@ void release_chain_head(NeighborList* head) noexcept {
   if (head != nullptr) release_list(head);
 }
 
+/// Release: who reads the epoch sees what was published in it.
+void raise(GraphEpoch& changed, GraphEpoch epoch) noexcept {
+  const std::atomic_ref<GraphEpoch> ref(changed);
+  if (ref.load(std::memory_order_relaxed) < epoch) ref.store(epoch, std::memory_order_release);
+}
+
 }  // namespace
 
 void release_list(NeighborList* list) noexcept { free_list(list); }
@@ -105,10 +111,13 @@ void GraphStore::publish_list(Slot slot, int level, NeighborList* list) noexcept
   swing_head(head, list);
   list_bytes_.fetch_add(list_bytes(list->count) - (old == nullptr ? 0ULL : list_bytes(old->count)),
                         std::memory_order_relaxed);
-  const std::atomic_ref<GraphEpoch> changed(chunk->changed);
-  if (changed.load(std::memory_order_relaxed) < list->epoch) {
-    changed.store(list->epoch, std::memory_order_release);  // pairs: changed_epoch
-  }
+  raise(chunk->changed, list->epoch);  // pairs: changed_epoch
+  // A node with upper levels comes and goes by its list of level 0.
+  const bool was_mapped = row < chunk->mapped_rows && is_checked(*chunk, row) &&
+                          chunk->mapped[std::size_t{row} * row_numbers_] != kNoNode;
+  const bool was_node = old == nullptr ? was_mapped : !old->removed();
+  const bool upper_too = chunk->uppers[row] != nullptr && (list->removed() || !was_node);
+  if (level > 0 || upper_too) raise(chunk->changed_upper, list->epoch);  // pairs: changed_upper_epoch
 }
 
 void GraphStore::uncount(const NeighborList& list) noexcept {
@@ -133,6 +142,14 @@ GraphEpoch GraphStore::changed_epoch(std::uint32_t chunk_number) const noexcept 
   const GraphChunk* const tables = chunk(chunk_number);
   if (tables == nullptr) return 0;
   auto& changed = const_cast<GraphEpoch&>(tables->changed);                     // C++20 has no atomic_ref<const>
+  return std::atomic_ref<GraphEpoch>(changed).load(std::memory_order_acquire);  // pairs: publish_list
+}
+
+GraphEpoch GraphStore::changed_upper_epoch(std::uint32_t chunk_number) const noexcept {
+  if (directory_ == nullptr || chunk_number >= kMaxChunks) return 0;
+  const GraphChunk* const tables = chunk(chunk_number);
+  if (tables == nullptr) return 0;
+  auto& changed = const_cast<GraphEpoch&>(tables->changed_upper);               // C++20 has no atomic_ref<const>
   return std::atomic_ref<GraphEpoch>(changed).load(std::memory_order_acquire);  // pairs: publish_list
 }
 

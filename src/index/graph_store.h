@@ -45,9 +45,10 @@ struct GraphChunk {
   const Slot* mapped;              ///< rows of 1 + 2M numbers: count, links; null if nothing was attached
   std::uint32_t mapped_rows;
   std::uint32_t upper_waits;  ///< 1: upper levels are to be loaded (S5). Release in load_waiting, acquire by readers
-  std::uint64_t checked;    ///< by block: its mapped rows may be used (S4). Release in check_block, acquire by readers
-  GraphEpoch changed;       ///< newest epoch of any list; written by the mutator (release), read by anybody (acquire)
-  std::uint32_t rows_used;  ///< rows from here on never had a head or an upper; mutator only
+  std::uint64_t checked;     ///< by block: its mapped rows may be used (S4). Release in check_block, acquire by readers
+  GraphEpoch changed;        ///< newest epoch of any list; written by the mutator (release), read by anybody (acquire)
+  GraphEpoch changed_upper;  ///< the same of upper levels
+  std::uint32_t rows_used;   ///< rows from here on never had a head or an upper; mutator only
   std::uint32_t rows_loaded;  ///< the same of uppers that were loaded late; under upper_mutex_
 };
 
@@ -143,6 +144,14 @@ class GraphStore {
     return std::atomic_ref<GraphChunk*>(directory_[number]).load(std::memory_order_acquire);  // pairs: make_chunk
   }
   [[nodiscard]] GraphEpoch changed_epoch(std::uint32_t chunk) const noexcept;
+  [[nodiscard]] GraphEpoch changed_upper_epoch(std::uint32_t chunk) const noexcept;
+  /// See Graph::changed_since.
+  [[nodiscard]] bool changed_since(Slot slot, GraphEpoch since, GraphEpoch epoch) const noexcept {
+    const GraphChunk* const chunk = chunk_of(slot);
+    if (chunk == nullptr) return false;
+    const NeighborList* const list = version_at<NeighborList>(read_head(chunk->heads[slot & (kChunkSlots - 1)]), epoch);
+    return list != nullptr && list->epoch > since;
+  }
   [[nodiscard]] std::uint64_t memory_bytes() const noexcept;
 
   // --- Committer, or open ---

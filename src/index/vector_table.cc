@@ -16,11 +16,6 @@ constexpr std::size_t kRowAlignment = 64;
 
 std::size_t round_up(std::size_t bytes, std::size_t to) noexcept { return (bytes + to - 1) / to * to; }
 
-std::size_t row_bytes(std::uint32_t dimension, Metric metric, ComponentType type) noexcept {
-  const std::size_t norm = metric == Metric::cosine ? sizeof(float) : 0;
-  return round_up(round_up(dimension * component_bytes(type), sizeof(float)) + norm, kRowAlignment);
-}
-
 double sum_of_squares(const float* vector, std::size_t dimension, double sum = 0) noexcept {
   for (std::size_t i = 0; i < dimension; ++i) sum += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
   return sum;
@@ -54,6 +49,11 @@ float inverse_norm_of_components(ComponentType type, const std::byte* row, std::
 Status out_of_memory() { return {StatusCode::resource_exhausted, "no memory for vectors: free some or use less"}; }
 
 }  // namespace
+
+std::size_t VectorTable::row_bytes(std::uint32_t dimension, Metric metric, ComponentType type) noexcept {
+  const std::size_t norm = metric == Metric::cosine ? sizeof(float) : 0;
+  return round_up(round_up(dimension * component_bytes(type), sizeof(float)) + norm, kRowAlignment);
+}
 
 VectorTable::VectorTable(std::uint32_t dimension, Metric metric, ComponentType type)
     : dimension_(dimension),

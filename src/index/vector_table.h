@@ -53,6 +53,7 @@ class VectorTable {
   [[nodiscard]] std::size_t norm_offset() const noexcept { return (vector_bytes() + 3) / 4 * 4; }
   /// Bytes from row to row, a multiple of 64.
   [[nodiscard]] std::size_t stride() const noexcept { return stride_; }
+  [[nodiscard]] static std::size_t row_bytes(std::uint32_t dimension, Metric metric, ComponentType type) noexcept;
   /// The row, checked (V4). REQUIRES that the slot's chunk exists.
   [[nodiscard]] const void* row(Slot slot) const noexcept {
     if (has_unchecked()) [[unlikely]]

@@ -68,6 +68,8 @@ struct DamagedPage {
   const Status& status;      ///< data_damaged, names file and offset
 };
 
+struct PatchShape;  // extent_patch.h
+
 class Extent {
  public:
   /// Called once for each page that verify() finds damaged, on the thread that found it.
@@ -78,6 +80,12 @@ class Extent {
                                                                   const Uuid& collection, const ExtentInfo& info,
                                                                   os::Mapping mapping = os::Mapping::read_only,
                                                                   OnDamage on_damage = nullptr);
+  /// The same of `base` with the rows that `patch` has instead (extent_patch.h): data(), info() and pages() are those
+  /// of the patched rows, with the number of the base. Mapped private_writable, and patched page by page as pages are
+  /// checked. If the patch has rows beyond the base's, all is checked and put together in memory here and now.
+  [[nodiscard]] static Result<std::shared_ptr<const Extent>> open_patched(
+      os::FileSystem& fs, const std::string& directory, const Uuid& collection, const ExtentInfo& base,
+      const ExtentInfo& patch, const PatchShape& shape, OnDamage on_damage = nullptr);
   /// The data bytes, 4096-aligned in memory.
   [[nodiscard]] ByteSpan data() const noexcept { return data_; }
   /// The same, if mapped private_writable. Whoever writes into a page must have verified it first.
@@ -94,8 +102,13 @@ class Extent {
   [[nodiscard]] bool all_verified() const noexcept;
   /// Somebody read the page from the file and found it damaged: verify() fails from now on, whatever it found before.
   void condemn(std::uint64_t page) const;
-  /// One page, always read again (for scrubbing). Unreadable is damaged. Not for writable mappings.
+  /// One page, always read again (for scrubbing). Unreadable is damaged. Of a writable mapping only if it is patched.
   Status verify_page(std::uint64_t page) const;
+  /// Whether it is no mapping: its files are not read again.
+  [[nodiscard]] bool in_memory() const noexcept;
+  /// What is laid over the pages that are checked from now on; null: nothing. (Pages that were checked hold copies: if
+  /// the patch is condemned, that is nothing to them.)
+  [[nodiscard]] std::shared_ptr<const Extent> patch() const noexcept;
 
   ~Extent();
 
@@ -105,6 +118,7 @@ class Extent {
   Extent() = default;
   Status verify_range(std::uint64_t offset, std::uint64_t length, Unreadable unreadable) const;
   Status check_page(std::uint64_t page) const;
+  Status patch_page(std::uint64_t page) const;
   ByteSpan data_;
   std::span<std::byte> writable_;
   ExtentInfo info_;

@@ -10,9 +10,11 @@
 
 #include "base/checksum.h"
 #include "base/mutex.h"
+#include "base/pages.h"
 #include "base/plant.h"
 #include "base/try.h"
 #include "storage/extent_format.h"
+#include "storage/extent_patch.h"
 #include "storage/file_names.h"
 
 namespace holdfast::storage {
@@ -144,6 +146,8 @@ class Extent::Impl {
   os::FileSystem* fs = nullptr;
   std::string path;
   std::unique_ptr<os::MappedFile> map;
+  Pages memory;                        ///< instead of `map`, if it was put together here
+  std::unique_ptr<const Patch> patch;  ///< laid over each page as it is checked; null: none, or `memory` has it
   ExtentHeader header;
   OnDamage on_damage;
   Bytes table;                         ///< page checksums
@@ -188,10 +192,44 @@ Result<std::shared_ptr<const Extent>> Extent::open(os::FileSystem& fs, const std
   return std::shared_ptr<const Extent>(extent);
 }
 
+Result<std::shared_ptr<const Extent>> Extent::open_patched(os::FileSystem& fs, const std::string& directory,
+                                                           const Uuid& collection, const ExtentInfo& base,
+                                                           const ExtentInfo& patch, const PatchShape& shape,
+                                                           OnDamage on_damage) {
+  HF_ASSIGN(auto of_patch, open(fs, directory, collection, patch, os::Mapping::read_only, on_damage));
+  auto over = std::make_unique<const Patch>(std::move(of_patch), base, shape);
+  const bool grown = patch.slot_count != base.slot_count;
+  const os::Mapping mapping = grown ? os::Mapping::read_only : os::Mapping::private_writable;
+  HF_ASSIGN(const auto opened, open(fs, directory, collection, base, mapping, std::move(on_damage)));
+  // Nobody else has it yet.
+  Impl& impl = *opened->impl_;
+  if (!grown) {
+    impl.patch = std::move(over);
+    return opened;
+  }
+  HF_TRY(opened->verify_all());
+  HF_TRY(over->load());
+  Pages memory = Pages::map(std::max<std::uint64_t>(over->patched_bytes(), 1), Pages::Size::normal);
+  if (memory.empty()) return Status(StatusCode::resource_exhausted, "no memory for rows that are not mapped");
+  const std::span<std::byte> bytes(memory.data(), over->patched_bytes());
+  HF_TRY(over->merge(opened->data(), bytes));
+  const std::shared_ptr<Extent> made(new Extent());
+  made->info_ = base;
+  made->info_.slot_count = patch.slot_count;
+  made->info_.data_bytes = bytes.size();
+  made->data_ = made->writable_ = bytes;
+  made->impl_ = std::make_unique<Impl>();
+  made->impl_->path = impl.path;
+  made->impl_->memory = std::move(memory);
+  return std::shared_ptr<const Extent>(made);
+}
+
+bool Extent::in_memory() const noexcept { return impl_->map == nullptr; }
+
 std::uint64_t Extent::pages() const noexcept { return extent_pages(info_.data_bytes); }
 
 bool Extent::all_verified() const noexcept {
-  return impl_->good.load(std::memory_order_acquire) == pages();  // partner: verify()
+  return in_memory() || impl_->good.load(std::memory_order_acquire) == pages();  // partner: verify()
 }
 
 Status Extent::verify(std::uint64_t offset, std::uint64_t length) const {
@@ -204,7 +242,7 @@ Status Extent::verify_range(std::uint64_t offset, std::uint64_t length, Unreadab
   if (offset > info_.data_bytes || length > info_.data_bytes - offset) {
     return {StatusCode::invalid_argument, impl_->path + ": no such range in the extent's data"};
   }
-  if (length == 0) return {};
+  if (length == 0 || in_memory()) return {};
   const std::uint64_t last = (offset + length - 1) / kExtentPageBytes;
   for (std::uint64_t page = offset / kExtentPageBytes; page <= last; ++page) {
     if (Impl::test(impl_->verified, page)) continue;
@@ -215,6 +253,10 @@ Status Extent::verify_range(std::uint64_t offset, std::uint64_t length, Unreadab
       if (Impl::test(impl_->verified, page)) continue;  // somebody else did it meanwhile
       first = !Impl::test(impl_->bad, page);
       status = first ? check_page(page) : page_damage(impl_->path, info_, page);
+      if (status.ok() && impl_->patch != nullptr) {
+        status = patch_page(page);
+        first = status.ok();  // the patch tells of its own damage
+      }
       if (status.ok()) {
         Impl::set(impl_->verified, page);
         impl_->good.fetch_add(1, std::memory_order_release);  // partner: all_verified()
@@ -234,8 +276,19 @@ Status Extent::verify_range(std::uint64_t offset, std::uint64_t length, Unreadab
   return {};
 }
 
+/// REQUIRES impl_->checking held, and that the page is not among the verified ones.
+Status Extent::patch_page(std::uint64_t page) const {
+  HF_TRY(impl_->patch->load());
+  return impl_->patch->lay_over(page * kExtentPageBytes,
+                                writable_.subspan(page * kExtentPageBytes, bytes_of_page(info_, page)));
+}
+
+std::shared_ptr<const Extent> Extent::patch() const noexcept {
+  return impl_->patch == nullptr ? nullptr : impl_->patch->shared_extent();
+}
+
 void Extent::condemn(std::uint64_t page) const {
-  if (page >= pages()) return;
+  if (page >= pages() || in_memory()) return;
   MutexLock lock(impl_->checking);
   if (Impl::test(impl_->bad, page)) return;
   Impl::set(impl_->bad, page);
@@ -247,7 +300,9 @@ void Extent::condemn(std::uint64_t page) const {
 
 Status Extent::verify_page(std::uint64_t page) const {
   if (page >= pages()) return {StatusCode::invalid_argument, impl_->path + ": no such page"};
+  if (in_memory()) return {};
   Status status = check_page(page);
+  if (status.ok() && impl_->patch != nullptr) status = verify_range(page * kExtentPageBytes, 1, Unreadable::is_damage);
   return status.ok() || status.code() == StatusCode::data_damaged ? std::move(status) : as_damage(status);
 }
 

@@ -1,0 +1,77 @@
+// What a checkpoint does about one extent of the last image: name it again, patch it, or write it anew.
+//
+// Invariants
+//  N1. A patch holds every row that may differ from the base: the rows of the patch before it, those that changed since
+//      the last image, and all beyond the base's rows.
+//  N2. Once a certain part of a chunk's rows stands in the patch, it is written anew: a quarter in some chunks, five
+//      eighths in others, spread evenly, so that chunks whose patches grow alike do not come due at the same
+//      checkpoint. That bounds what a checkpoint writes for its changes, and what an image takes on the disk.
+//  N3. A chunk that has just filled up is written anew: from then on it is mapped.
+//  N4. What is known to be damaged is neither named again nor patched (checkpoint.cc, K4).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "engine/collection_state.h"
+#include "engine/image.h"
+
+namespace holdfast::engine {
+
+/// The extents of an image by kind (patches with kPatchBit) and first slot.
+using KnownExtents = std::map<std::pair<std::uint8_t, Slot>, const storage::ExtentInfo*>;
+
+struct PatchPlan {
+  enum class Fate : std::uint8_t { named_again, patched, written };
+  Fate fate = Fate::written;
+  const storage::ExtentInfo* base = nullptr;   ///< of the last image; set unless it is written
+  const storage::ExtentInfo* patch = nullptr;  ///< the same; null: it has none
+  std::vector<std::uint32_t> rows;             ///< of the new patch, counted from the chunk's first
+};
+
+class PatchPlanner {
+ public:
+  PatchPlanner(CollectionState& state, const KnownExtents& known) : state_(state), known_(known) {}
+
+  /// For the rows [begin, end) of a chunk. `changed`: whether any of them did; `row_changed(slot)`: which.
+  template <class RowChanged>
+  [[nodiscard]] Result<PatchPlan> plan(ExtentKind kind, Slot begin, Slot end, bool changed, RowChanged row_changed) {
+    PatchPlan plan;
+    if (!find(kind, begin, end, plan)) return plan;
+    if (!changed && rows_of(plan) == end - begin) {
+      plan.fate = PatchPlan::Fate::named_again;
+      return plan;
+    }
+    std::vector<bool> in_patch(end - begin);
+    if (!read_patched_rows(kind, plan, in_patch)) return PatchPlan();
+    for (Slot slot = begin; slot < end; ++slot) {
+      const std::uint32_t row = slot - begin;
+      if (in_patch[row] || row >= plan.base->slot_count || row_changed(slot)) plan.rows.push_back(row);
+    }
+    decide(kind, begin, end - begin, plan);
+    return plan;
+  }
+
+  /// The same for an extent that is written together with one of which the plan is known, with the same rows.
+  [[nodiscard]] PatchPlan plan_like(const PatchPlan& other, ExtentKind kind, Slot begin, Slot end) const;
+
+  /// The extent of the last image and its patch, null where there is none.
+  [[nodiscard]] const storage::ExtentInfo* known(std::uint8_t kind, Slot begin) const;
+
+ private:
+  /// False: it must be written anew.
+  bool find(ExtentKind kind, Slot begin, Slot end, PatchPlan& plan) const;
+  [[nodiscard]] static std::uint32_t rows_of(const PatchPlan& plan) noexcept {
+    return plan.patch == nullptr ? plan.base->slot_count : plan.patch->slot_count;
+  }
+  /// False: it cannot be read.
+  bool read_patched_rows(ExtentKind kind, const PatchPlan& plan, std::vector<bool>& in_patch) const;
+  static void decide(ExtentKind kind, Slot begin, std::uint32_t rows, PatchPlan& plan);
+
+  CollectionState& state_;
+  const KnownExtents& known_;
+};
+
+}  // namespace holdfast::engine
