@@ -4,6 +4,7 @@
 //
 // (What checkpoints cost a reader meanwhile is told by `load interference`.)
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <map>
@@ -12,6 +13,7 @@
 
 #include "bench/load.h"
 #include "bench/load_support.h"
+#include "bench/machine.h"
 #include "bench/report.h"
 #include "engine/image.h"
 #include "os/file_system.h"

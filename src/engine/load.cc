@@ -149,7 +149,7 @@ class PartOpener {
   }
   Result<std::shared_ptr<const Extent>> if_there(Result<std::shared_ptr<const Extent>> opened) const {
     if (opened.status().code() == StatusCode::not_found && !HF_PLANTED(missing_extent_ends_the_open)) {
-      return Status(StatusCode::data_damaged, "the file is missing: " + std::string(opened.status().message()));
+      return Status(StatusCode::data_damaged, "at 0: the file is missing: " + std::string(opened.status().message()));
     }
     if (opened.ok() && state_.options.open.verify_on_open == VerifyOnOpen::everything) {
       HF_TRY((*opened)->verify_all());

@@ -173,7 +173,7 @@ TEST_P(DamagedPatchTest, costs_a_longer_replay) {
 INSTANTIATE_TEST_SUITE_P(Kinds, DamagedPatchTest,
                          ::testing::Values(ExtentKind::ids, ExtentKind::stamps, ExtentKind::level0,
                                            ExtentKind::vectors),
-                         [](const auto& info) { return std::string(engine::to_string(info.param)); });
+                         [](const auto& kind) { return std::string(engine::to_string(kind.param)); });
 
 TEST_F(PatchTest, an_image_does_without_a_patch_that_is_damaged) {
   Database db = open_database();

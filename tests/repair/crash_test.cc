@@ -12,11 +12,17 @@ std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
+/// How much the two checkpoints have in common.
+enum class Images : std::uint8_t {
+  apart,    ///< nothing: each stands in for the other
+  patched,  ///< the newer one patches the extents of the older one
+  shared    ///< everything: nothing stands in for an extent
+};
+
 class RepairCrash : public RepairStore {
  protected:
   /// Points 1..60 in a checkpoint with a graph, some changed in a second one, some behind it.
-  /// `shared`: by two checkpoints that name the same extents, so that nothing stands in for one.
-  void make_store(bool shared = false) {
+  void make_store(Images images = Images::patched) {
     Database db = open_plain();
     Collection c = make(db);
     put_batch(c, 1, 60);
@@ -24,9 +30,10 @@ class RepairCrash : public RepairStore {
     HF_ASSERT_OK(c.checkpoint());
     for (std::uint64_t id = 5; id <= 8; ++id) HF_ASSERT_OK(put(c, id, id + 1'000));
     HF_ASSERT_OK(c.erase(60));
+    if (images == Images::apart) put_batch(c, 20, 50);  // too many rows for a patch
     HF_ASSERT_OK(c.wait_until_indexed());
     HF_ASSERT_OK(c.checkpoint());
-    if (shared) {
+    if (images == Images::shared) {
       WriteBatch batch;
       batch.set_marker("shared", "1");
       HF_ASSERT_OK(c.write(batch));
@@ -147,7 +154,7 @@ struct Damage {
   std::function<void(SimFileSystem&)> inflict;
 };
 
-class RepairSweep : public RepairCrash, public ::testing::WithParamInterface<bool> {
+class RepairSweep : public RepairCrash, public ::testing::WithParamInterface<Images> {
  protected:
   std::vector<Damage> damages(std::uint64_t flips_per_file) {
     std::vector<Damage> list;
@@ -234,10 +241,14 @@ TEST_P(RepairSweep, OfAnyDamagedFileOnlyWhatIsNamedIsLost) {
       static_cast<unsigned long long>(cases), static_cast<unsigned long long>(damaged),
       static_cast<unsigned long long>(named), static_cast<unsigned long long>(hopeless));
   EXPECT_GT(damaged, 100U);
-  EXPECT_EQ(named != 0, GetParam());
+  EXPECT_EQ(named != 0, GetParam() != Images::apart);
 }
-INSTANTIATE_TEST_SUITE_P(Stores, RepairSweep, ::testing::Bool(),
-                         [](const auto& shared) { return shared.param ? "one_image" : "two_images"; });
+std::string name_of(const ::testing::TestParamInfo<Images>& images) {
+  constexpr const char* kNames[] = {"apart", "patched", "shared"};
+  return kNames[static_cast<std::size_t>(images.param)];
+}
+INSTANTIATE_TEST_SUITE_P(Stores, RepairSweep, ::testing::Values(Images::apart, Images::patched, Images::shared),
+                         name_of);
 
 }  // namespace
 }  // namespace holdfast::testing

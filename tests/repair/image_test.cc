@@ -123,6 +123,7 @@ TEST_F(RepairImage, AnotherCheckpointAndTheLogStandInForADamagedOne) {
     HF_ASSERT_OK(c.wait_until_indexed());
     HF_ASSERT_OK(c.checkpoint());
     HF_ASSERT_OK(put(c, 5, 5'005));
+    put_batch(c, 1'000, 2'000);  // too many rows for a patch
     HF_ASSERT_OK(c.checkpoint());
     HF_ASSERT_OK(db.close());
   }

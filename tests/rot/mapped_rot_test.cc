@@ -205,9 +205,8 @@ TEST_F(MappedRot, ACheckpointDoesNotCopyWhatRottedAfterItsFirstTouch) {
 // An image that was found damaged is not named by the next one: its older copy would go.
 TEST_F(MappedRot, ADamagedExtentIsNotNamedAgainWhileAnOlderOneMayBeSound) {
   open();
-  // A second image with the chunk written anew: one row of it is used again.
-  HF_ASSERT_OK(big().erase(id_on(9)));
-  HF_ASSERT_OK(big().vacuum());
+  // A second image with the chunk written anew.
+  use_rows_again();
   HF_ASSERT_OK(big().upsert(60'000, vector_of(60'000, kWide)));
   HF_ASSERT_OK(big().wait_until_indexed());
   HF_ASSERT_OK(big().checkpoint());
@@ -332,8 +331,7 @@ TEST_F(MappedRot, AVacuumThatMetDamageIsFollowedByOneThatHeals) {
 /// What was found damaged is forgotten at reopen; the next checkpoint looks again before the only sound copy goes.
 TEST_F(MappedRot, TheSoundOlderCopyOutlivesAReopen) {
   open();
-  HF_ASSERT_OK(big().erase(id_on(9)));
-  HF_ASSERT_OK(big().vacuum());
+  use_rows_again();
   HF_ASSERT_OK(big().upsert(60'000, vector_of(60'000, kWide)));
   HF_ASSERT_OK(big().wait_until_indexed());
   HF_ASSERT_OK(big().checkpoint());  // writes the chunk again

@@ -95,6 +95,18 @@ class MappedStore : public ::testing::Test {
     }
     return ::testing::AssertionFailure() << "not damage at " << name << " but " << status.to_string();
   }
+  /// Points 70'000 and on take the rows of five pages from the ninth on. That is more than a quarter of the chunk, so
+  /// that the next checkpoint does not patch it, but writes it anew.
+  void use_rows_again() {
+    WriteBatch gone, fresh;
+    for (std::uint64_t i = 0; i < 5 * kRowsPerPage; ++i) {
+      gone.erase(id_on(9, i));
+      fresh.upsert(70'000 + i, vector_of(70'000 + i, kWide));
+    }
+    HF_ASSERT_OK(big().write(gone));
+    HF_ASSERT_OK(big().vacuum());
+    HF_ASSERT_OK(big().write(fresh));
+  }
   /// Slots are ids here: the store was filled in order.
   static std::uint64_t id_on(std::uint64_t page, std::uint64_t row = 0) { return page * kRowsPerPage + row; }
 
