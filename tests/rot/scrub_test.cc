@@ -127,7 +127,7 @@ TEST(Scrub, TheNextCheckpointReplacesADamagedExtentThatMemoryHolds) {
     EXPECT_FALSE(disk->read_whole(path).ok()) << path << " is still there";
     ++healed;
   }
-  EXPECT_GE(healed, 4U);
+  EXPECT_GE(healed, 3U);  // one by itself, or with what it was written together with
 }
 
 TEST(Scrub, AFileThatACheckpointRemovedIsNoDamage) {
