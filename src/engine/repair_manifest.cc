@@ -73,7 +73,7 @@ class ManifestBuilder {
       HF_TRY(found.status());
       numbers_[parsed.number] = found->origin.generation;
       const ExtentInfo& info = found->info;
-      if (info.kind > kExtentKinds || info.slot_count == 0 || info.slot_count > kChunkSlots ||
+      if (!covers_chunks(kind_of(info.kind)) || info.slot_count == 0 || info.slot_count > kChunkSlots ||
           info.first_slot % kChunkSlots != 0 || info.first_slot >= kMaxSlots) {
         continue;
       }
