@@ -57,6 +57,7 @@ struct Shape {
   std::uint32_t points;
   std::uint32_t values;  ///< vectors of every third point
   bool index, vacuum, checkpoint, tail, clean;
+  bool patch = false;  ///< few points change, and the last checkpoint patches
 };
 
 constexpr Shape kShapes[] = {
@@ -66,6 +67,7 @@ constexpr Shape kShapes[] = {
     {"growing", Metric::l2, 20, 1, false, false, true, true, false},
     {"values", Metric::cosine, 24, 3, true, false, true, true, true},
     {"vacuumed", Metric::inner_product, 30, 2, true, true, true, true, false},
+    {"patched", Metric::l2, 40, 2, false, false, true, false, true, true},
 };
 
 void write_points(Collection& collection, const Shape& shape, std::uint64_t from, std::uint64_t to) {
@@ -101,6 +103,8 @@ void build(SimFileSystem& fs, const Shape& shape) {
   if (shape.tail) write_points(*collection, shape, shape.points / 2, shape.points + 4);
   if (shape.checkpoint && shape.tail && shape.index) require(collection->checkpoint());
   if (shape.tail) write_points(*collection, shape, 3, 6);
+  if (shape.patch) write_points(*collection, shape, 9, 12);
+  if (shape.patch) require(collection->checkpoint());
   if (shape.clean) require(database->close());
   fs.power_off();  // what the destructors would still write
 }

@@ -73,36 +73,51 @@ std::optional<ImageInput> image_of(testing::SimFileSystem& fs, const std::string
   for (const ExtentInfo& info : manifest.extents) {
     const auto extent =
         storage::Extent::open(fs, os::join(directory, storage::kExtentDirectory), manifest.collection, info);
-    if (!extent.ok() || info.first_slot != 0 || info.kind >= kPartsEnd) return {};
-    image.data[info.kind].assign((*extent)->data().begin(), (*extent)->data().end());
+    const auto kind = index_of(engine::kind_of(info.kind)) + (engine::is_patch(info.kind) ? kPatches : 0);
+    if (!extent.ok() || info.first_slot != 0 || kind >= kPartsEnd) return {};
+    image.data[kind].assign((*extent)->data().begin(), (*extent)->data().end());
   }
   return image;
 }
 
-Status write_image(testing::SimFileSystem& fs, const std::string& store, const ImageInput& image) {
+Status write_image(testing::SimFileSystem& fs, const std::string& path, const ImageInput& image) {
   HF_ASSIGN(const engine::ImageState state, engine::decode_image_state(image.state, image.lsn));
-  const std::string directory = os::join(store, storage::collection_directory_name(kCollection));
+  const std::string directory = os::join(path, storage::collection_directory_name(kCollection));
   const std::string extents = os::join(directory, storage::kExtentDirectory);
-  HF_TRY(fs.create_directory(store));
+  HF_TRY(fs.create_directory(path));
   HF_TRY(fs.create_directory(directory));
   HF_TRY(fs.create_directory(extents));
   HF_TRY(fs.create_directory(os::join(directory, storage::kWalDirectory)));
-  HF_TRY(storage::write_catalog(fs, store, {kStore, 1, {{state.name, kCollection}}}));
+  HF_TRY(storage::write_catalog(fs, path, {kStore, 1, {{state.name, kCollection}}}));
   storage::Manifest manifest;
   manifest.generation = 1;
   manifest.collection = kCollection;
   manifest.lsn = image.lsn;
   manifest.state = image.state;
-  for (std::size_t kind = 1; kind < kPartsEnd; ++kind) {
-    if (image.data[kind].empty()) continue;
+  const auto write = [&](std::uint8_t kind, std::uint32_t count, const Bytes& data) -> Status {
     ExtentInfo info;
     info.number = manifest.next_extent++;
-    info.kind = static_cast<std::uint8_t>(kind);
-    info.slot_count = kind > kExtentKinds ? entries_of(kind, image.data[kind]) : rows_of(kind, state);
+    info.kind = kind;
+    info.slot_count = count;
     HF_ASSIGN(const auto writer, storage::ExtentWriter::create(fs, extents, kCollection, info));
-    HF_TRY(writer->append(image.data[kind]));
+    HF_TRY(writer->append(data));
     HF_ASSIGN(info, writer->finish());
     manifest.extents.push_back(info);
+    return {};
+  };
+  for (std::size_t kind = 1; kind < kPatches; ++kind) {
+    const bool covers = kind <= kExtentKinds;
+    Bytes patch = covers ? image.data[kPatches + kind] : Bytes();
+    if (image.data[kind].empty() && patch.empty()) continue;
+    std::uint32_t count = covers ? rows_of(kind, state) : entries_of(kind, image.data[kind]);
+    const std::uint32_t patched = count;
+    // The patch says how many rows the extent has, and names it by its number.
+    if (patch.size() >= 12) {
+      count = std::min(count, load<std::uint32_t>(patch.data() + 8));
+      store<std::uint64_t>(patch.data(), manifest.next_extent);
+    }
+    HF_TRY(write(static_cast<std::uint8_t>(kind), count, image.data[kind]));
+    if (!patch.empty()) HF_TRY(write(static_cast<std::uint8_t>(kind | engine::kPatchBit), patched, patch));
   }
   return storage::write_manifest(fs, directory, manifest);
 }
@@ -110,6 +125,8 @@ Status write_image(testing::SimFileSystem& fs, const std::string& store, const I
 void repair_counts(ImageInput& image) {
   auto decoded = engine::decode_image_state(image.state, image.lsn);
   if (!decoded.ok()) return;
+  const auto is_patched = [](const Bytes& part) { return !part.empty(); };
+  if (std::any_of(image.data.begin() + kPatches, image.data.end(), is_patched)) return;  // counted when it was made
   engine::ImageState& state = *decoded;
   const Slot rows = rows_of(index_of(ExtentKind::ids), state);
   const Slot nodes = rows_of(index_of(ExtentKind::level0), state);

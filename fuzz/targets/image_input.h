@@ -13,13 +13,14 @@
 
 namespace holdfast::fuzz {
 
-/// Kinds of extents, as far as there may be any.
-inline constexpr std::size_t kPartsEnd = 12;
+/// Kinds of extents, as far as there may be any; behind them, patches of those that cover chunks.
+inline constexpr std::size_t kPatches = 12;
+inline constexpr std::size_t kPartsEnd = kPatches + engine::kExtentKinds + 1;
 
 struct ImageInput {
   Bytes state;
   Lsn lsn = 0;
-  std::array<Bytes, kPartsEnd> data;  ///< by kind; [0] is not used
+  std::array<Bytes, kPartsEnd> data;  ///< by kind; [0] and [kPatches] are not used
 };
 
 [[nodiscard]] ImageInput unpack_image(ByteSpan input);

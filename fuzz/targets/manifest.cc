@@ -18,7 +18,7 @@ namespace {
 
 using testing::SimFileSystem;
 
-constexpr std::uint32_t kOldestWritten = 2;  ///< version 1 of the state is read, but written no more
+constexpr std::uint32_t kOldestWritten = 4;  ///< older versions of the state are read, but written no more
 
 bool is_refusal(const Status& status) {
   return status.code() == StatusCode::data_damaged || status.code() == StatusCode::unsupported_format;

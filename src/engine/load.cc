@@ -151,9 +151,9 @@ class PartOpener {
     if (opened.status().code() == StatusCode::not_found && !HF_PLANTED(missing_extent_ends_the_open)) {
       return Status(StatusCode::data_damaged, "at 0: the file is missing: " + std::string(opened.status().message()));
     }
-    if (opened.ok() && state_.options.open.verify_on_open == VerifyOnOpen::everything) {
-      HF_TRY((*opened)->verify_all());
-    }
+    if (!opened.ok()) return opened;
+    (*opened)->report_read_errors(true);  // until recovery is through
+    if (state_.options.open.verify_on_open == VerifyOnOpen::everything) HF_TRY((*opened)->verify_all());
     return opened;
   }
   [[nodiscard]] Extent::OnDamage note() const {

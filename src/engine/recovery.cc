@@ -277,6 +277,7 @@ Result<std::shared_ptr<CollectionState>> recover(const RecoveryRequest& request)
   const storage::ReadLogOptions& options = replayed.options;
   const storage::LogTail& tail = replayed.tail;
   const storage::Manifest& manifest = generations.readable.front();
+  for (const auto& [number, extent] : state->mapped_extents) extent->report_read_errors(false);
   if (HF_PLANTED(replay_builds_the_graph)) HF_TRY(wait_until_indexed(*state));
   if (request.change_nothing) {
     state->close_for_writing({StatusCode::read_only, "opened for inspection"});

@@ -125,7 +125,9 @@ Result<GraphRoot> GraphWriter::remove(const GraphRoot& base, const SlotSet& doom
   try {
     ReadCheck check;
     Removal removal(impl_->store, base, doomed, std::min(slot_end, impl_->store.slot_limit()));
-    if (Status status = removal.inspect(); !status.ok()) return status;
+    const Status inspected = removal.inspect();
+    if (!check.ok()) return check.status();  // before what follows from it
+    if (!inspected.ok()) return inspected;
     if (!removal.make_lists()) return out_of_memory();
     if (!check.ok()) return check.status();  // lists that were not seen may name them
     return removal.publish(retired);

@@ -98,6 +98,9 @@ class Extent {
   Status verify(std::uint64_t offset, std::uint64_t length) const;
   /// All pages. One that cannot be read is an error as it came (io_error), and may be asked for again.
   Status verify_all() const;
+  /// While on, verify(), too, gives the error of a page that cannot be read as it came, and forgets it: for open, which
+  /// fails then instead of taking what it could not read for damaged. Off at first.
+  void report_read_errors(bool on) const noexcept;
   /// Whether verify() found every page sound.
   [[nodiscard]] bool all_verified() const noexcept;
   /// Somebody read the page from the file and found it damaged: verify() fails from now on, whatever it found before.

@@ -148,6 +148,7 @@ class Extent::Impl {
   std::unique_ptr<os::MappedFile> map;
   Pages memory;                        ///< instead of `map`, if it was put together here
   std::unique_ptr<const Patch> patch;  ///< laid over each page as it is checked; null: none, or `memory` has it
+  std::atomic<bool> reports_read_errors{false};  ///< relaxed: set and reset by whoever opens, before others read
   ExtentHeader header;
   OnDamage on_damage;
   Bytes table;                         ///< page checksums
@@ -207,6 +208,7 @@ Result<std::shared_ptr<const Extent>> Extent::open_patched(os::FileSystem& fs, c
     impl.patch = std::move(over);
     return opened;
   }
+  over->extent().report_read_errors(true);  // it is read now, and never again
   HF_TRY(opened->verify_all());
   HF_TRY(over->load());
   Pages memory = Pages::map(std::max<std::uint64_t>(over->patched_bytes(), 1), Pages::Size::normal);
@@ -233,7 +235,13 @@ bool Extent::all_verified() const noexcept {
 }
 
 Status Extent::verify(std::uint64_t offset, std::uint64_t length) const {
-  return verify_range(offset, length, Unreadable::is_damage);
+  const bool reports = impl_->reports_read_errors.load(std::memory_order_relaxed);
+  return verify_range(offset, length, reports ? Unreadable::is_error : Unreadable::is_damage);
+}
+
+void Extent::report_read_errors(bool on) const noexcept {
+  impl_->reports_read_errors.store(on, std::memory_order_relaxed);
+  if (impl_->patch != nullptr) impl_->patch->extent().report_read_errors(on);
 }
 
 Status Extent::verify_all() const { return verify_range(0, info_.data_bytes, Unreadable::is_error); }

@@ -94,7 +94,7 @@ TEST_F(RepairCommand, NamesWhatIsLostById) {
   // The vectors of all points stand in one page: find it by its size.
   fs::path vectors;
   for (const fs::directory_entry& entry : fs::directory_iterator(file(".ext").parent_path())) {
-    if (fs::file_size(entry.path()) == 4096 + 51 * 64 + 8 + 48) vectors = entry.path();
+    if (fs::file_size(entry.path()) == 4096 + 50 * 64 + 8 + 48) vectors = entry.path();
   }
   ASSERT_FALSE(vectors.empty());
   flip(vectors, 5000);
