@@ -20,6 +20,10 @@
 //      frame that the checkpoint does not hold.
 //  R3. A segment that has a successor ends where the successor's header says. Bytes behind that belong to nobody: they
 //      are leftovers of a group that was refused for lack of space.
+//  R4. A segment that begins at or below a checkpoint holds nothing beyond it: the log is rolled at the instant that
+//  the
+//      checkpoint stands for, and no writer goes on in a segment that it found. (Who only wants what is behind the
+//      checkpoint need not read such a segment, even if it is the last one.)
 #include "storage/wal_reader.h"
 
 #include <algorithm>
@@ -74,6 +78,10 @@ class LogReader {
       return finish();
     }
     if (!options_.check_below) skip_below();
+    if (!options_.check_below && ends_at_checkpoint()) {
+      start_at(options_.base);
+      return finish();
+    }
     HF_TRY(check_beginning());
     for (std::size_t i = 0; i < segments_.size() && !stopped_; ++i) HF_TRY(read_segment(i));
     if (missing_newest_ != 0 && !stopped_) lose_newest();
@@ -125,6 +133,15 @@ class LogReader {
     std::size_t first = 0;
     while (first + 1 < segments_.size() && segments_[first + 1].first_lsn <= options_.after + 1) ++first;
     segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(first));
+  }
+
+  /// R4. Nothing may speak of more: neither HEAD nor anything that was proven; and the checkpoint must know where it
+  /// ends.
+  [[nodiscard]] bool ends_at_checkpoint() const {
+    const Segment& last = segments_.back();
+    return segments_.size() == 1 && last.state == SegmentState::valid && last.first_lsn <= options_.after &&
+           missing_newest_ == 0 && tail_.proven <= options_.after && options_.base.lsn == options_.after &&
+           options_.base.checksum != 0;
   }
 
   Status read_header(Segment& segment) {

@@ -76,7 +76,7 @@ struct ReadLogOptions {
   /// {0, 0}: unknown.
   LogEnd base;
   /// Whether segments that lie wholly at or below `after` are read (to check them). Recovery does not: opening costs as
-  /// much as the log is long behind the checkpoint.
+  /// much as the log is long behind the checkpoint. REQUIRES for false that the log was rolled at `after`.
   bool check_below = true;
 };
 

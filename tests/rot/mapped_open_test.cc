@@ -165,7 +165,8 @@ TEST_F(MappedOpen, DamageThatReplayMeetsMeansTheImageBefore) {
   for (const auto& file : disk_->files()) {
     if (file.path.find("/ext/") == std::string::npos) continue;
     const auto kind = std::to_integer<std::uint8_t>((*disk_->read_whole(file.path))[64]);
-    if (kind == (static_cast<std::uint8_t>(ExtentKind::stamps) | engine::kPatchBit)) newest = std::max(newest, file.path);
+    if (kind == (static_cast<std::uint8_t>(ExtentKind::stamps) | engine::kPatchBit))
+      newest = std::max(newest, file.path);
   }
   ASSERT_FALSE(newest.empty());
   HF_ASSERT_OK(disk_->corrupt(newest, storage::kExtentDataOffset, std::byte{1}));

@@ -71,6 +71,33 @@ TEST_F(WalReaderTest, E0_SegmentsBelowTheCheckpointAreReadOnlyIfAskedFor) {
   EXPECT_EQ(read_back(fs_, options).tail.verdict, LogVerdict::damage) << "another history is noticed all the same";
 }
 
+// A checkpoint rolls the log: what begins at or below it ends with it. A cleanly closed store reads none of it.
+TEST_F(WalReaderTest, E0_ASegmentThatEndsWithTheCheckpointIsNotReadEvenIfItIsTheLast) {
+  const LogEnd end = write_synced(3);
+  ReadLogOptions options = read_options(3, 3, end);
+  options.check_below = false;
+  std::uint64_t read = 0;
+  fs_.count_reads(true);
+  fs_.on_call([&](const testing::CallInfo& call) {
+    if (call.kind == testing::CallKind::read && call.path.ends_with(".log")) read += call.size;
+  });
+  EXPECT_EQ(read_back(fs_, options).tail.end, end);
+  EXPECT_EQ(read, kSegmentHeaderBytes);
+  fs_.on_call(nullptr);
+
+  flip(segment_name(1), kSegmentHeaderBytes + kFrameHeaderBytes);
+  const ReadBack log = read_back(fs_, options);
+  EXPECT_EQ(log.tail.verdict, LogVerdict::complete);
+  EXPECT_EQ(log.tail.end, end);
+  EXPECT_TRUE(log.tail.last_segment.empty());
+  // Anything that speaks of more, and it is read.
+  options.proven = 4;
+  EXPECT_EQ(read_back(fs_, options).tail.verdict, LogVerdict::damage);
+  options.proven = 3;
+  options.base = {};
+  EXPECT_EQ(read_back(fs_, options).tail.verdict, LogVerdict::damage_below_checkpoint);
+}
+
 TEST_F(WalReaderTest, E0_LeftoversBehindTheEndThatASuccessorNamesBelongToNobody) {
   LogEnd end;
   {
