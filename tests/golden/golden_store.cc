@@ -69,6 +69,9 @@ Status fill(Collection& collection, bool uuids) {
   HF_TRY(collection.erase(id(201)).status());
   HF_TRY(put(61, 65, 0));  // in the image, but not in its graph
   HF_TRY(collection.checkpoint());
+  // Since version 4: few rows change, and the checkpoint patches.
+  HF_TRY(put(30, 33, 6'000));
+  HF_TRY(collection.checkpoint());
   // The tail: only the log has it.
   HF_TRY(put(65, 75, 0));
   HF_TRY(collection.erase(id(50)).status());
