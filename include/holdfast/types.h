@@ -116,8 +116,8 @@ struct CollectionConfig {
 
 /// How thoroughly a checkpoint's files are read at open. `verify()` reads everything at any time.
 enum class VerifyOnOpen : std::uint8_t {
-  metadata = 0,  ///< ids, stamps and lists; vectors and payloads page by page, when a read first touches them
-  everything = 1,
+  metadata = 0,    ///< the manifest, and of each file what frames it; pages when something first needs them
+  everything = 1,  ///< every page, and counts and ids against the rows: damage means the checkpoint before
 };
 
 /// Database-wide settings.
