@@ -111,11 +111,11 @@ class Own {
     std::printf("  codes: %llu rows cut, %.0f bytes per node\n", static_cast<unsigned long long>(codes_->cut_rows()),
                 static_cast<double>(codes_->memory_bytes()) / rows_);
   }
-  /// From here on by codes of 4 bits, too.
-  void make_short_codes() {
+  /// From here on by short codes of this kind, too.
+  void make_short_codes(index::ShortCodes::Kind kind) {
     std::vector<Slot> sample;
     for (Slot slot = 0; slot < std::min<Slot>(rows_, 10'000); ++slot) sample.push_back(slot);
-    short_codes_ = std::make_unique<index::ShortCodes>(*codes_, sample);
+    short_codes_ = index::ShortCodes::make(kind, *codes_, sample);
     if (!short_codes_->reserve(rows_).ok()) std::exit(1);
     for (Slot slot = 0; slot < rows_; ++slot) short_codes_->assign(*codes_, slot);
     std::printf("  short codes: %.0f bytes per node\n", static_cast<double>(short_codes_->memory_bytes()) / rows_);
@@ -258,9 +258,14 @@ int run(const std::string& name, const Plan& plan) {
     std::printf("  by codes of 8 bits, made in %.3f s:\n", encoded.wall);
     print(measure(set, peer_queries, own, peer.get(), plan));
   }
-  const Times shortened = timed([&] { own.make_short_codes(); });
-  std::printf("  by codes of 4 bits, made in %.3f s:\n", shortened.wall);
-  print(measure(set, peer_queries, own, peer.get(), plan));
+  for (const auto kind : {index::ShortCodes::Kind::principal, index::ShortCodes::Kind::nibbles}) {
+    const bool principal = kind == index::ShortCodes::Kind::principal;
+    if (principal && set.metric == Metric::inner_product) continue;
+    const Times shortened = timed([&] { own.make_short_codes(kind); });
+    std::printf("  by %s, made in %.3f s of processor time:\n", principal ? "principal components" : "codes of 4 bits",
+                shortened.processor);
+    print(measure(set, peer_queries, own, peer.get(), plan));
+  }
   std::fflush(stdout);
   return 0;
 }

@@ -235,10 +235,10 @@ struct ReadLimits {
 /// What a search may leave out to be quick. The distances that it returns are exact with each of them.
 enum class Preset : std::uint8_t {
   balanced =
-      0,     ///< Walks by codes; compares exactly whatever may be among the k nearest, by a bound of the codes' error.
-  fast = 1,  ///< By codes of 4 bits and with a narrower bound: what the codes misplace is found less often. The first
-             ///< such search has them made in the background, half of the codes' memory again; vectors of more than 128
-             ///< components that are no whole numbers of a byte gain from it.
+      0,      ///< Walks by codes; compares exactly whatever may be among the k nearest, by a bound of the codes' error.
+  fast = 1,   ///< By shorter codes and with a narrower bound: what they misplace is found less often. The first such
+              ///< search has them made in the background: 128 bytes per point if few of many principal components
+              ///< hold most of the variance, else half of the codes' memory again (128 components and more, no bytes).
   exact = 2,  ///< Compares with every point instead of walking the graph.
 };
 [[nodiscard]] std::string_view to_string(Preset preset) noexcept;

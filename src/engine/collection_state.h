@@ -89,12 +89,13 @@ struct CodingState {
   bool given_up = false;
 };
 
-/// Codes of 4 bits (short_coding.h).
+/// Short codes (short_coding.h).
 struct ShortCodingState {
   std::shared_ptr<index::ShortCodes> published;  ///< the newest view names it
   std::shared_ptr<index::ShortCodes> making;     ///< from the codes that the newest view names
   Slot next = 0;                                 ///< nodes below have their code in `making`
   Slot end = 0;                                  ///< nodes from here on came after it was begun: shorten_nodes()
+  bool useless = false;                          ///< what the newest view names is as fast without
   bool given_up = false;
 };
 

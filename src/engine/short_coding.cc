@@ -14,15 +14,14 @@ namespace holdfast::engine {
 
 namespace {
 
-/// Up to here half of a code of 8 bits is a cache line or two: measured, nothing is gained
-/// (docs/adr/0019-short-codes.md).
-constexpr std::uint32_t kDimensionTooSmall = 128;
-
-void begin(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
+/// False: short codes are of no use here.
+bool begin(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
   ShortCodingState& coding = state.mutator.short_coding;
-  coding.making = std::make_shared<index::ShortCodes>(*view.codes, sample_of_nodes(state, view));
+  coding.making = index::ShortCodes::learn(*view.codes, sample_of_nodes(state, view));
+  coding.useless = coding.making == nullptr;
   coding.next = 0;
   coding.end = view.slot_end;
+  return !coding.useless;
 }
 
 /// False: there is no memory.
@@ -57,8 +56,8 @@ void want_short_codes(const CollectionState& state) noexcept {
 
 bool wants_short_codes(const CollectionState& state, const View& view) {
   const ShortCodingState& coding = state.mutator.short_coding;
-  if (!state.short_codes_wanted.load(std::memory_order_relaxed) || coding.given_up || coding.published) return false;
-  return view.codes != nullptr && state.config.dimension > kDimensionTooSmall && !view.codes->exact();
+  if (!state.short_codes_wanted.load(std::memory_order_relaxed)) return false;
+  return view.codes != nullptr && !coding.published && !coding.useless && !coding.given_up;
 }
 
 bool short_codes_piece(CollectionState& state, const View& view, PendingGraph& made) {
@@ -66,7 +65,7 @@ bool short_codes_piece(CollectionState& state, const View& view, PendingGraph& m
   ShortCodingState& coding = state.mutator.short_coding;
   bool worked = false;
   try {
-    if (!coding.making) begin(state, view);
+    if (!coding.making && !begin(state, view)) return false;
     worked = encode_piece(state, view);
   } catch (const std::bad_alloc&) {
     worked = false;
@@ -107,6 +106,7 @@ void retire_short_codes(CollectionState& state, GraphEpoch epoch) {
 void short_codes_were_published(CollectionState& state, std::shared_ptr<index::ShortCodes> made) noexcept {
   ShortCodingState& coding = state.mutator.short_coding;
   coding.making.reset();
+  coding.useless = false;  // if the codes of 8 bits are new: asked again
   coding.published = std::move(made);
   state.short_code_bytes.store(coding.published ? coding.published->memory_bytes() : 0, std::memory_order_relaxed);
   if (coding.published) state.code_trainings.fetch_add(1, std::memory_order_relaxed);

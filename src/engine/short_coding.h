@@ -1,4 +1,4 @@
-// Codes of 4 bits of the graph's nodes (index/short_codes.h), by which Preset::fast walks: when they are made, and how
+// Short codes of the graph's nodes (index/short_codes.h), by which Preset::fast walks: when they are made, and how
 // views come by them.
 //
 // The first search with that preset asks for them; the graph mutator then makes them from the codes of 8 bits, a chunk
@@ -8,9 +8,8 @@
 // Invariants
 //  S1. Every node of a view's graph has its code in the table that the view names, and in that of 8 bits which it was
 //      made from, which the view names, too.
-//  S2. Vectors of few components, whose codes of 8 bits fill hardly more cache lines, have none, nor those whose
-//      components the codes of 8 bits are: they rank exactly, and 4 bits lose more than they spare. A collection for
-//      whose short codes there is no memory does without until it is opened again. Nothing of it is on disk.
+//  S2. A collection has none where they are of no use (ShortCodes::learn), until its codes of 8 bits are made anew. One
+//      for whose short codes there is no memory does without until it is opened again. Nothing of it is on disk.
 // Threading: the graph mutator, but want_short_codes().
 #pragma once
 

@@ -27,7 +27,7 @@ struct View {
   std::uint64_t dead_in_graph = 0;  ///< nodes of the graph that are not visible
   index::GraphRoot graph;
   const index::CodeTable* codes = nullptr;  ///< holds the code of every node of `graph`; null: there are none yet
-  const index::ShortCodes* short_codes = nullptr;  ///< the same in 4 bits, for Preset::fast
+  const index::ShortCodes* short_codes = nullptr;  ///< made from these, for Preset::fast
   const Calibration* calibration = nullptr;        ///< beam widths that were measured; null: none yet
 };
 

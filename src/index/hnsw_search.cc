@@ -22,8 +22,8 @@ namespace {
 constexpr std::uint32_t kWidePool = 768;
 /// Standard deviations of the codes' errors that a bound allows for if it is not to be sure (Rescoring::likely).
 constexpr float kLikelyDeviations = 1.0F;
-/// The same for the errors of short codes.
-constexpr float kShortDeviations = 2.0F;
+/// What short codes found is ranked anew until so many one after the other were not among the nearest.
+constexpr std::size_t kPatience = 32;
 
 /// A beam that holds about `ef` visible nodes, and most likely `k`, although `hidden` of `nodes` are not visible; 0 if
 /// that is not worth while.
@@ -105,25 +105,38 @@ void measure_codes(const Query& query, const CodeTable& codes, Candidate* candid
   }
 }
 
-/// Orders what short codes found by the codes of 8 bits, nearest first, as far as it may hold one of the k nearest.
-void rank(const ShortCodes& shorts, const CodeQuery& rough, const CodeTable& codes, const CodeQuery& approximate,
-          std::uint32_t k, std::vector<Candidate>& candidates) {
+/// Distances by codes of 8 bits.
+void score_all(const CodeTable& codes, const CodeQuery& query, Candidate* candidates, std::size_t count) {
   constexpr std::size_t kAtOnce = 16;
   Slot slots[kAtOnce];
   float distances[kAtOnce];
+  for (std::size_t begin = 0; begin < count; begin += kAtOnce) {
+    const std::size_t part = std::min(count - begin, kAtOnce);
+    for (std::size_t i = 0; i < part; ++i) slots[i] = candidates[begin + i].slot;
+    score_codes(codes, query, slots, part, distances);
+    for (std::size_t i = 0; i < part; ++i) candidates[begin + i].distance = distances[i];
+  }
+}
+
+/// Gives what short codes found better distances, nearest first by theirs, and orders it by these: until none of the
+/// last kPatience has come among the k nearest. `measure(candidates, count)` sets the distances.
+template <class Measure>
+void rank(std::uint32_t k, std::vector<Candidate>& candidates, Measure measure) {
+  constexpr std::size_t kAtOnce = 16;
+  const auto at = [&](std::size_t i) { return candidates.begin() + static_cast<std::ptrdiff_t>(i); };
   std::size_t done = 0;
-  while (done < candidates.size()) {
+  std::size_t in_vain = 0;
+  while (done < candidates.size() && in_vain < kPatience) {
+    const std::size_t count = done < k ? std::min<std::size_t>(candidates.size(), k) : kAtOnce;
+    const std::size_t end = std::min(candidates.size(), done + count);
+    measure(&candidates[done], end - done);
     if (done >= k) {
-      std::nth_element(candidates.begin(), candidates.begin() + (k - 1),
-                       candidates.begin() + static_cast<std::ptrdiff_t>(done));
-      const float least = shorts.quantizer().lower_bound(rough, candidates[done].distance, kShortDeviations);
-      if (least > candidates[k - 1].distance) break;
+      const bool entered =
+          std::any_of(at(done), at(end), [&](const Candidate& one) { return one < candidates[k - 1]; });
+      in_vain = entered ? 0 : in_vain + (end - done);
     }
-    const std::size_t count = std::min(candidates.size() - done, kAtOnce);
-    for (std::size_t i = 0; i < count; ++i) slots[i] = candidates[done + i].slot;
-    score_codes(codes, approximate, slots, count, distances);
-    for (std::size_t i = 0; i < count; ++i) candidates[done + i].distance = distances[i];
-    done += count;
+    if (end >= k) std::nth_element(at(0), at(k - 1), at(end));
+    done = end;
   }
   candidates.resize(done);
   std::sort(candidates.begin(), candidates.end());
@@ -177,23 +190,26 @@ void search_graph(const Graph& graph, const GraphRoot& root, const Query& query,
     return;
   }
   const CodeTable& codes = *aids.codes;
-  const CodeQuery approximate =
-      codes.quantizer().prepare(aligned.vector(), aligned_room(codes.stride(), scratch.weights), codes.stride());
   const auto walk_by = [&](const auto& table, const CodeQuery& of_table) {
     const WalkByCodes<std::remove_cvref_t<decltype(table)>> walk{store, root.epoch, table, of_table};
     Candidate entry{0, root.entry};
     walk.score(&entry.slot, 1, &entry.distance);
     find(walk, root, entry, {k, ef}, ef, visibility, aids, scratch, out);
   };
+  if (aids.short_codes != nullptr) {
+    walk_by(*aids.short_codes, aids.short_codes->prepare(aligned.vector(), scratch.short_query));
+    if (codes.exact()) {
+      rank(k, out, [&](Candidate* some, std::size_t count) { measure_codes(aligned, codes, some, count); });
+      if (out.size() > k) out.resize(k);
+      return;
+    }
+  }
+  const CodeQuery approximate =
+      codes.quantizer().prepare(aligned.vector(), aligned_room(codes.stride(), scratch.weights), codes.stride());
   if (aids.short_codes == nullptr) {
     walk_by(codes, approximate);
   } else {
-    const ShortCodes& shorts = *aids.short_codes;
-    const std::size_t room = shorts.components();
-    const CodeQuery rough =
-        shorts.quantizer().prepare(aligned.vector(), aligned_room(room, scratch.short_weights), room);
-    walk_by(shorts, rough);
-    rank(shorts, rough, codes, approximate, k, out);
+    rank(k, out, [&](Candidate* some, std::size_t count) { score_all(codes, approximate, some, count); });
   }
   rescore(vectors, aligned, codes, approximate, aids.rescoring, k, out);
 }

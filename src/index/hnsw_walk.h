@@ -20,7 +20,7 @@ struct WalkScratch : FreshNeighbors {
   Slot left_out = kNoSlot;             ///< counts as visited from the start (SearchAids)
   std::vector<float> query;            ///< aligned copy of the query
   std::vector<std::int8_t> weights;    ///< of the query for codes
-  std::vector<std::int8_t> short_weights;
+  ShortCodes::QueryRoom short_query;
   std::vector<Candidate> candidates;  ///< insertion: what links are selected from
   CandidatePool mates;                ///< insertion: nearest members of the batch
 };

@@ -85,6 +85,7 @@ class Quantizer {
                                   float deviations = kSafeDeviations) const noexcept;
 
   [[nodiscard]] std::uint32_t dimension() const noexcept { return static_cast<std::uint32_t>(step_.size()); }
+  [[nodiscard]] Metric metric() const noexcept { return metric_; }
   [[nodiscard]] bool lossless() const noexcept { return whole_; }
   /// False if the sample reaches so far that squares of distances, or products of them, would overflow.
   [[nodiscard]] bool usable() const noexcept { return usable_; }

@@ -56,7 +56,7 @@ void score(const VectorTable& vectors, const Query& query, const Slot* slots, st
 }
 
 inline auto dot_of(const CodeTable& /*codes*/) noexcept { return simd::code_kernels().dot_u8; }
-inline auto dot_of(const ShortCodes& /*codes*/) noexcept { return simd::code_kernels().dot_u4; }
+inline auto dot_of(const ShortCodes& codes) noexcept { return codes.dot(); }
 
 /// Approximate distances of `slots` by their codes, into `distances`. Fetches all rows, then compares them.
 template <class Codes>

@@ -1,4 +1,4 @@
-// Codes of 4 bits for Preset::fast: when they come, and that snapshots keep what they began with
+// Short codes for Preset::fast: when they come, and that snapshots keep what they began with
 // (engine/short_coding.h).
 #include <gtest/gtest.h>
 
@@ -131,6 +131,25 @@ TEST_F(ShortCodesInTheEngine, AreNotMadeForFewComponents) {
   const std::uint64_t without = collection_->stats().code_bytes;
   ask_fast_once();
   EXPECT_EQ(without, collection_->stats().code_bytes);
+  expect_good(collection_->snapshot());
+}
+
+TEST_F(ShortCodesInTheEngine, OfVectorsWithFewPrincipalComponentsTakeTwoCacheLines) {
+  create(400);
+  WriteBatch batch;
+  for (std::uint64_t id = 0; id < 2'000; ++id) {
+    // Most of the variance lies in the first components.
+    std::vector<float> vector = vector_of(id, dimension_);
+    for (std::size_t i = 60; i < vector.size(); ++i) vector[i] *= 0.05F;
+    batch.upsert(id, vector);
+  }
+  HF_ASSERT_OK(collection_->write(batch));
+  HF_ASSERT_OK(collection_->wait_until_indexed());
+  const std::uint64_t without = collection_->stats().code_bytes;
+  ask_fast_once();
+  const std::uint64_t with = collection_->stats().code_bytes;
+  EXPECT_GE(with, without + 2'000U * 128);
+  EXPECT_LT(with - without, without / 2) << "nibbles would take half";
   expect_good(collection_->snapshot());
 }
 
