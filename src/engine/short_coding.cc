@@ -14,7 +14,15 @@ namespace holdfast::engine {
 
 namespace {
 
-/// False: short codes are of no use here.
+constexpr std::uint64_t kCutMin = 1'000;       ///< nodes beyond the codes' range, and
+constexpr std::uint64_t kCutPerThousand = 20;  ///< of all, that are too many
+
+bool has_drifted(const index::ShortCodes& codes, const View& view) {
+  const std::uint64_t cut = codes.cut_rows();
+  return cut > kCutMin && cut * 1'000 > std::uint64_t{view.graph.nodes} * kCutPerThousand;
+}
+
+/// False: short codes are of no use here, or no better than they are.
 bool begin(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
   ShortCodingState& coding = state.mutator.short_coding;
   coding.making = index::ShortCodes::learn(*view.codes, sample_of_nodes(state, view));
@@ -57,7 +65,8 @@ void want_short_codes(const CollectionState& state) noexcept {
 bool wants_short_codes(const CollectionState& state, const View& view) {
   const ShortCodingState& coding = state.mutator.short_coding;
   if (!state.short_codes_wanted.load(std::memory_order_relaxed)) return false;
-  return view.codes != nullptr && !coding.published && !coding.useless && !coding.given_up;
+  if (view.codes == nullptr || view.codes->exact() || coding.useless || coding.given_up) return false;
+  return !coding.published || has_drifted(*coding.published, view);
 }
 
 bool short_codes_piece(CollectionState& state, const View& view, PendingGraph& made) {

@@ -2,8 +2,8 @@
 // views come by them.
 //
 // The first search with that preset asks for them; the graph mutator then makes them from the codes of 8 bits, a chunk
-// at a time, as coding.h makes those from vectors. New codes of 8 bits make them obsolete, and they are made again.
-// Until a view names some, Preset::fast walks by 8 bits.
+// at a time, as coding.h makes those from vectors. New codes of 8 bits make them obsolete, and they are made again;
+// also when many nodes have come that lie beyond their range. Until a view names some, Preset::fast walks by 8 bits.
 //
 // Invariants
 //  S1. Every node of a view's graph has its code in the table that the view names, and in that of 8 bits which it was

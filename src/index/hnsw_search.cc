@@ -198,11 +198,6 @@ void search_graph(const Graph& graph, const GraphRoot& root, const Query& query,
   };
   if (aids.short_codes != nullptr) {
     walk_by(*aids.short_codes, aids.short_codes->prepare(aligned.vector(), scratch.short_query));
-    if (codes.exact()) {
-      rank(k, out, [&](Candidate* some, std::size_t count) { measure_codes(aligned, codes, some, count); });
-      if (out.size() > k) out.resize(k);
-      return;
-    }
   }
   const CodeQuery approximate =
       codes.quantizer().prepare(aligned.vector(), aligned_room(codes.stride(), scratch.weights), codes.stride());

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "simd/query_kernels.h"
+
 namespace holdfast::index {
 namespace {
 
@@ -32,13 +34,6 @@ void for_lanes(std::size_t dimension, One one) {
 const float* components_of(const VectorTable& vectors, const void* row) {
   thread_local std::vector<float> room;
   return vectors.floats(row, room);
-}
-
-/// To the nearest whole number, to the even one of two; |x| < 2^22. A call of the mathematics library would be one for
-/// each component.
-float rounded(float x) noexcept {
-  constexpr float kShift = 12582912.0F;  // 1.5 * 2^23: whole numbers are one unit in the last place apart there
-  return (x + kShift) - kShift;
 }
 
 float inverse_norm(const float* vector, std::size_t dimension) noexcept {
@@ -181,49 +176,28 @@ CodeQuery Quantizer::prepare(const float* query, std::int8_t* weights, std::size
   const std::size_t dimension = step_.size();
   const bool product = metric_ == Metric::inner_product;
   const float scale = metric_ == Metric::cosine ? inverse_norm(query, dimension) : 1.0F;
-  const float shift = product ? 0.0F : 1.0F;
-  // Nothing that is written lies among what is read: to the compiler, a byte could be part of anything.
-  const float* __restrict const center = center_.data();
-  const float* __restrict const step = step_.data();
-  const float* __restrict const inverse_step = inverse_step_.data();
-  const float* __restrict const zero = zero_.data();
-  std::int8_t* __restrict const out = weights;
-  const auto shifted = [=](std::size_t i) { return query[i] * scale - center[i] * shift; };
-  const auto wanted = [=](std::size_t i) { return shifted(i) * step[i]; };
-  float widest = 0;
-  {
-    float lanes[kLanes] = {};
-    for_lanes(dimension, [&](std::size_t i, std::size_t lane) {
-      const float size = std::abs(wanted(i));
-      lanes[lane] = lanes[lane] < size ? size : lanes[lane];
-    });
-    for (const float lane : lanes) widest = std::max(widest, lane);
-  }
+  const simd::QueryKernels& kernels = simd::query_kernels();
+  const simd::QueryGrid grid = {.query = query,
+                                .center = center_.data(),
+                                .step = step_.data(),
+                                .inverse_step = inverse_step_.data(),
+                                .zero = zero_.data(),
+                                .dim = dimension,
+                                .scale = scale,
+                                .shift = product ? 0.0F : 1.0F};
+  const float widest = kernels.widest(grid);
   const float t = widest > 0 ? widest / kLargestWeight : 1.0F;
-  const float inverse_t = 1.0F / t;
-  float zeros_of[kLanes] = {};   // sum zero * weight: whole numbers, exact below 2^24
-  float norm_of[kLanes] = {};    // |q~ - center|^2
-  float offset_of[kLanes] = {};  // inner product: center . q
-  float error_of[kLanes] = {};   // |q~ - q|^2
-  for_lanes(dimension, [&](std::size_t i, std::size_t lane) {
-    const float exact = wanted(i) * inverse_t;
-    const float weight = std::abs(exact) <= kLargestWeight + 0.5F ? rounded(exact) : 0.0F;  // or t is infinite
-    out[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(weight));
-    zeros_of[lane] += zero[i] * weight;
-    const float component = weight * t * inverse_step[i];
-    norm_of[lane] += component * component;
-    error_of[lane] += (component - shifted(i)) * (component - shifted(i));
-    offset_of[lane] += center[i] * query[i];
-  });
+  simd::QuerySums sums;
+  kernels.round(grid, t, weights, sums);
   float zeros = 0;
   float norm = 0;
   float offset = 0;
   float error = 0;
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    zeros += zeros_of[lane];
-    norm += norm_of[lane];
-    offset += offset_of[lane];
-    error += error_of[lane];
+  for (std::size_t lane = 0; lane < simd::kQueryLanes; ++lane) {
+    zeros += sums.zeros[lane];  // of whole numbers: exact below 2^24
+    norm += sums.norms[lane];   // |q~ - center|^2
+    offset += sums.offsets[lane];
+    error += sums.errors[lane];  // |q~ - q|^2
   }
   std::fill(weights + dimension, weights + room, std::int8_t{0});
   CodeQuery made;

@@ -26,8 +26,8 @@ constexpr std::uint32_t kFewComponents = 128;
 
 constexpr float kLargestCode = 127.0F;
 constexpr float kMiddle = 128.0F;
-/// Coordinates beyond the widest of the sample, of its size, are cut.
-constexpr float kMargin = 0.05F;
+/// Coordinates may be so many times the widest of the sample; what is beyond is cut.
+constexpr float kReach = 1.1F;
 
 constexpr std::size_t blocks_of(std::size_t dimension) noexcept {
   return (dimension + simd::kNibbleBlock - 1) / simd::kNibbleBlock;
@@ -53,13 +53,14 @@ PrincipalAxes axes_of(const CodeTable& codes, std::span<const Slot> sample) {
 
 std::unique_ptr<ShortCodes> ShortCodes::learn(const CodeTable& codes, std::span<const Slot> sample) {
   const Quantizer& fine = codes.quantizer();
+  if (codes.exact()) return nullptr;
   if (fine.dimension() >= kManyComponents && fine.metric() != Metric::inner_product && sample.size() >= kSampleMin) {
     PrincipalAxes axes = axes_of(codes, sample);
     if (axes.share_of_variance() >= kEnough) {
       return std::unique_ptr<ShortCodes>(new ShortCodes(codes, std::move(axes)));
     }
   }
-  if (fine.dimension() <= kFewComponents || codes.exact()) return nullptr;
+  if (fine.dimension() <= kFewComponents) return nullptr;
   return make(Kind::nibbles, codes, sample);
 }
 
@@ -72,7 +73,7 @@ ShortCodes::ShortCodes(const CodeTable& codes, PrincipalAxes axes)
     : kind_(Kind::principal),
       metric_(codes.quantizer().metric()),
       axes_(std::move(axes)),
-      step_(std::max(axes_.widest() * (1 + kMargin) / kLargestCode, 1e-30F)),
+      step_(std::max(axes_.widest() * kReach / kLargestCode, 1e-30F)),
       components_((axes_.count() + sizeof(float) + 63) / 64 * 64),
       rows_(components_ - sizeof(float)) {}
 
@@ -97,16 +98,23 @@ void ShortCodes::assign(const CodeTable& codes, Slot slot) {
 void ShortCodes::assign_principal(const float* vector, Slot slot) {
   thread_local std::vector<float> room;
   float* const coordinates = aligned_room(components_, room);
-  const float outside = axes_.project(vector, coordinates).outside;
+  float rest = axes_.project(vector, coordinates).outside;
   std::uint8_t* const out = rows_.codes(slot);
   const float inverse_step = 1 / step_;
   float norm = 0;
+  bool cut = false;
   for (std::size_t i = 0; i < axes_.count(); ++i) {
-    const float code = rounded(std::clamp(coordinates[i] * inverse_step, -kLargestCode, kLargestCode));
+    const float exact = coordinates[i] * inverse_step;
+    const float inside = exact > -kLargestCode ? std::min(exact, kLargestCode) : -kLargestCode;
+    const float code = rounded(inside);
     out[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(code + kMiddle));
     norm += code * code;
+    const float lost = (exact - inside) * step_;  // belongs to what the codes leave out
+    rest += lost * lost;
+    cut = cut || lost != 0;
   }
-  rows_.set_norm(slot, norm * step_ * step_ + outside);
+  rows_.set_norm(slot, norm * step_ * step_ + rest);
+  if (cut) cut_rows_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void ShortCodes::assign_nibbles(const float* vector, Slot slot) {

@@ -20,6 +20,7 @@
 // Invariants: those of CodeRows. Every slot that has a code here has one in the table that it was made from.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -39,8 +40,8 @@ class ShortCodes {
   enum class Kind : std::uint8_t { principal, nibbles };
 
   /// Learns from the codes of some slots which kind suits them. Null if walks by codes of 8 bits are as fast: vectors
-  /// have few components, or are bytes, for which 8 bits are exact, and not principal. REQUIRES at least one slot; they
-  /// have codes. Throws bad_alloc.
+  /// have few components, or are bytes, for which 8 bits are exact. REQUIRES at least one slot; they have codes. Throws
+  /// bad_alloc.
   [[nodiscard]] static std::unique_ptr<ShortCodes> learn(const CodeTable& codes, std::span<const Slot> sample);
   /// Of this kind, whether it suits or not. Principal: REQUIRES another metric than the inner product.
   [[nodiscard]] static std::unique_ptr<ShortCodes> make(Kind kind, const CodeTable& codes,
@@ -71,6 +72,9 @@ class ShortCodes {
   /// Encodes the row of a slot from its code in `codes`, the table that this was learned from. REQUIRES reserve()
   /// beyond it. Throws bad_alloc if the thread has encoded none before.
   void assign(const CodeTable& codes, Slot slot);
+  /// Rows that reach far beyond the sample along its axes, of all that were assigned: of many of them distances say
+  /// less. None for nibbles, whose ranges are those of the codes of 8 bits.
+  [[nodiscard]] std::uint64_t cut_rows() const noexcept { return cut_rows_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t memory_bytes() const noexcept { return rows_.memory_bytes() + axes_.memory_bytes(); }
 
  private:
@@ -87,6 +91,7 @@ class ShortCodes {
   std::optional<Quantizer> quantizer_;  ///< of 4 bits; only for nibbles
   std::size_t components_;
   CodeRows rows_;
+  std::atomic<std::uint64_t> cut_rows_{0};  // a meter: relaxed
 };
 
 }  // namespace holdfast::index

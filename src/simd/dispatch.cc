@@ -57,12 +57,14 @@ struct Available {
   Tables<TypedKernels> typed;
   Tables<BytePairKernels> pairs;
   Tables<BeamKernels> beams;
+  Tables<QueryKernels> queries;
   CodeKernels complete[kTiersMax] = {};  ///< what `codes` points to: no entry is null
   std::string_view tiers[kTiersMax] = {};
   std::size_t tier_count = 0;
 
   Available() noexcept {
     beams.add(scalar::kBeamTable);
+    queries.add(scalar::kQueryTable);
     add_tier(scalar::kTable, scalar::kCodeTable, scalar::kTypedTable, scalar::kPairTable);
 #if defined(__x86_64__)
     __builtin_cpu_init();
@@ -114,6 +116,7 @@ struct Available {
     }
     add_tier(avx512::kTable, avx512::kCodeTable, avx512::kTypedTable, avx512::kPairTable);
     beams.add(avx512::kBeamTable);
+    queries.add(avx512::kQueryTable);
     if (!__builtin_cpu_supports("avx512vnni")) return;
     pairs.add(avx512vnni::kPairTable);
     CodeKernels table = avx512vnni::kCodeTable;
@@ -136,6 +139,7 @@ struct Decision {
   const TypedKernels* typed = nullptr;
   const BytePairKernels* pairs = nullptr;
   const BeamKernels* beams = nullptr;
+  const QueryKernels* queries = nullptr;
   char forced[32] = {};
 
   Decision() noexcept {
@@ -148,6 +152,7 @@ struct Decision {
     typed = &best_up_to(choice.tier, available_typed_kernels());
     pairs = &best_up_to(choice.tier, available_byte_pair_kernels());
     beams = &best_up_to(choice.tier, available_beam_kernels());
+    queries = &best_up_to(choice.tier, available_query_kernels());
   }
 };
 
@@ -180,6 +185,8 @@ const BytePairKernels& byte_pair_kernels() noexcept { return *decision().pairs; 
 
 const BeamKernels& beam_kernels() noexcept { return *decision().beams; }
 
+const QueryKernels& query_kernels() noexcept { return *decision().queries; }
+
 Status kernels_error() {
   const Decision& made = decision();
   if (made.choice.forced == ForcedName::honoured) return {};
@@ -206,6 +213,8 @@ std::span<const TypedKernels* const> available_typed_kernels() noexcept { return
 std::span<const BytePairKernels* const> available_byte_pair_kernels() noexcept { return available().pairs.all(); }
 
 std::span<const BeamKernels* const> available_beam_kernels() noexcept { return available().beams.all(); }
+
+std::span<const QueryKernels* const> available_query_kernels() noexcept { return available().queries.all(); }
 
 std::span<const std::string_view> available_tiers() noexcept { return {available().tiers, available().tier_count}; }
 

@@ -8,6 +8,7 @@
 #include "simd/beam_kernels.h"
 #include "simd/code_kernels.h"
 #include "simd/kernels.h"
+#include "simd/query_kernels.h"
 #include "simd/typed_kernels.h"
 
 namespace holdfast::simd {

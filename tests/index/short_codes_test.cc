@@ -182,6 +182,22 @@ TEST(ShortCodes, IdenticalVectorsAndFewOfThemDoNoHarm) {
   }
 }
 
+TEST(ShortCodes, RowsFarBeyondTheSampleAreCountedAndStayFarAway) {
+  auto vectors = thick(1'200, 400, 30, 9);
+  for (std::size_t i = 600; i < vectors.size(); ++i) {
+    for (float& x : vectors[i]) x = 6 * x;
+  }
+  TwiceCoded coded(vectors, Metric::l2, Kind::principal);
+  EXPECT_EQ(0U, coded.shorts->cut_rows()) << "the sample holds them";
+  coded.shorts = ShortCodes::make(Kind::principal, *coded.codes, std::span(coded.all).first(600));
+  ASSERT_TRUE(coded.shorts->reserve(coded.world.end).ok());
+  for (const Slot slot : coded.all) coded.shorts->assign(*coded.codes, slot);
+  EXPECT_GT(coded.shorts->cut_rows(), 100U);
+  EXPECT_LE(coded.shorts->cut_rows(), 600U);
+  // What is cut counts as if it were at right angles to all else: too near, but not as if it were not there.
+  EXPECT_LT(mean_error(coded, {vectors.begin() + 100, vectors.begin() + 110}), 0.5);
+}
+
 TEST(ShortCodes, TheKindThatSuitsIsLearned) {
   const auto kind_for = [](const std::vector<std::vector<float>>& vectors, Metric metric) -> std::optional<Kind> {
     const TwiceCoded coded(vectors, metric, Kind::nibbles);
