@@ -36,12 +36,14 @@ std::size_t index_of(ExtentKind kind) { return static_cast<std::size_t>(kind); }
 
 /// Rows that an extent of that kind has.
 Slot rows_of(std::size_t kind, const engine::ImageState& state) {
-  const bool list = kind == index_of(ExtentKind::level0) || kind == index_of(ExtentKind::upper);
+  const bool list = kind == index_of(ExtentKind::level0) || kind == index_of(ExtentKind::upper) ||
+                    kind == index_of(ExtentKind::codes);
   return std::min<Slot>(list ? state.graph_end : state.view.slot_end, kChunkSlots);
 }
 
 /// Entries of an extent that belongs to no chunk, as it says itself.
 std::uint32_t entries_of(std::size_t kind, const Bytes& data) {
+  if (kind == index_of(ExtentKind::quantizer)) return 1;
   if (kind == index_of(ExtentKind::growing)) return static_cast<std::uint32_t>(data.size() / sizeof(Slot));
   return data.size() < sizeof(std::uint32_t) ? 0 : load<std::uint32_t>(data.data());
 }
@@ -109,7 +111,8 @@ Status write_image(testing::SimFileSystem& fs, const std::string& path, const Im
     const bool covers = kind <= kExtentKinds;
     Bytes patch = covers ? image.data[kPatches + kind] : Bytes();
     if (image.data[kind].empty() && patch.empty()) continue;
-    std::uint32_t count = covers ? rows_of(kind, state) : entries_of(kind, image.data[kind]);
+    const bool of_chunk = covers || kind == index_of(ExtentKind::codes);
+    std::uint32_t count = of_chunk ? rows_of(kind, state) : entries_of(kind, image.data[kind]);
     const std::uint32_t patched = count;
     // The patch says how many rows the extent has, and names it by its number.
     if (patch.size() >= 12) {

@@ -84,6 +84,7 @@ enum class Salvage : std::uint8_t {
   trim_log = 1,         ///< damaged log that the checkpoint holds anyway is set aside
   rebuild_graph = 2,    ///< the graph is built anew from the vectors
   rebuild_ids = 9,      ///< the tables by which ids are found are sorted anew from the rows
+  rebuild_codes = 10,   ///< the codes by which searches walk are left out, and made anew when the store is open
   // These lose what they name:
   drop_points = 3,  ///< points with damaged rows are removed
   cut_log = 4,      ///< the log ends before its damage: every later batch is lost

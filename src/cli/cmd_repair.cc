@@ -13,10 +13,10 @@
 namespace holdfast::cli {
 namespace {
 
-constexpr Salvage kSalvages[] = {Salvage::drop_checkpoint, Salvage::trim_log,    Salvage::rebuild_graph,
-                                 Salvage::rebuild_ids,     Salvage::drop_points, Salvage::cut_log,
-                                 Salvage::skip_frames,     Salvage::roll_back,   Salvage::rebuild_manifest,
-                                 Salvage::rebuild_catalog};
+constexpr Salvage kSalvages[] = {Salvage::drop_checkpoint,  Salvage::trim_log,       Salvage::rebuild_graph,
+                                 Salvage::rebuild_ids,      Salvage::rebuild_codes,  Salvage::drop_points,
+                                 Salvage::cut_log,          Salvage::skip_frames,    Salvage::roll_back,
+                                 Salvage::rebuild_manifest, Salvage::rebuild_catalog};
 
 struct Arguments {
   std::string store;
@@ -37,6 +37,7 @@ const char* help_of(Salvage salvage) {
     case Salvage::trim_log: return "Set damaged log aside where the checkpoint holds all of it";
     case Salvage::rebuild_graph: return "Build a damaged graph anew from the vectors; loses nothing, takes long";
     case Salvage::rebuild_ids: return "Sort the ids anew from the rows; loses nothing";
+    case Salvage::rebuild_codes: return "Leave damaged codes out, to be made anew from the vectors; loses nothing";
     case Salvage::drop_points: return "LOSES the points of which a row is damaged; prints their ids";
     case Salvage::cut_log: return "LOSES every batch from the damaged one on; prints their ids";
     case Salvage::skip_frames: return "LOSES the damaged batches only; what they replaced or deleted is back";

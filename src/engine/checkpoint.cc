@@ -108,15 +108,16 @@ Status no_memory() {
 /// Extents, then the manifest. `named`: from here on a manifest may name them. A failure for lack of memory is a
 /// failure like any other: what was used of `next` counts.
 Status write_generation(CollectionState& state, const Instant& instant, const CheckpointState& last,
-                        storage::Manifest& next, std::vector<Lsn>& floors, bool& named) {
+                        storage::Manifest& next, ImageParts& parts, bool& named) {
   try {
     const View& view = **instant.view;
     const index::ReadCheck check;
     const Slot graph_end = find_graph_end(state, view, last.manifest);
     if (!check.ok()) return check.status();
-    HF_TRY(write_image(state, view, graph_end, last, next, floors));
+    HF_TRY(write_image(state, view, graph_end, last, next, parts));
     const bool connected = state.connected_epoch.load(std::memory_order_relaxed) == view.graph.epoch;
-    ImageState image{state.name, state.config, view, graph_end, connected, *instant.markers, kRunsSince, floors};
+    ImageState image{state.name,       state.config, view,         graph_end,  connected,
+                     *instant.markers, kRunsSince,   parts.floors, parts.codes};
     if (HF_PLANTED(image_claims_what_came_after_it)) {
       next.lsn = state.wal->end().lsn;
       next.log_checksum = state.wal->end().checksum;
@@ -181,8 +182,8 @@ Status checkpoint_locked(CollectionState& state, IfUnchanged if_unchanged) HF_RE
   const std::uint64_t first_new = next.next_extent;
   last.generations.reserve(last.generations.size() + 1);  // nothing may fail behind the manifest
   bool named = false;                                     // a manifest may name the new extents
-  std::vector<Lsn> floors;
-  const Status status = write_generation(state, instant, last, next, floors, named);
+  ImageParts parts;
+  const Status status = write_generation(state, instant, last, next, parts, named);
   // Numbers of a failed attempt are not used again: a file that could not be removed must not stand in the way.
   last.manifest.next_extent = next.next_extent;
   if (!status.ok() && HF_PLANTED(failed_checkpoint_counts_for_the_cut)) last.manifest.lsn = next.lsn;
@@ -199,7 +200,8 @@ Status checkpoint_locked(CollectionState& state, IfUnchanged if_unchanged) HF_RE
   if (HF_PLANTED(only_the_newest_image_is_kept)) last.generations.resize(1);
   last.next_generation = next.generation + 1;
   last.epoch = view.graph.epoch;
-  last.run_floors = std::move(floors);
+  last.run_floors = std::move(parts.floors);
+  last.codes = parts.codes;
   last.manifest = std::move(next);
   state.log_bytes_at_checkpoint.store(instant.log_bytes, std::memory_order_relaxed);
   state.checkpoint_lsn.store(last.manifest.lsn, std::memory_order_relaxed);
@@ -268,7 +270,7 @@ Status create_collection_files(os::FileSystem& fs, const std::string& directory,
   storage::Manifest manifest;
   manifest.generation = 1;
   manifest.collection = uuid;
-  manifest.state = encode_image_state({name, config, View{}, 0, true, {}, kRunsSince, {}});
+  manifest.state = encode_image_state({name, config, View{}, 0, true, {}, kRunsSince, {}, {}});
   HF_TRY(storage::write_manifest(fs, directory, manifest));
   return fs.sync_directory(os::parent(directory));
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/try.h"
+#include "engine/code_loading.h"
 #include "engine/indexer.h"
 #include "index/code_table.h"
 #include "index/parallel_for.h"
@@ -21,24 +22,26 @@ constexpr std::uint64_t kOutgrown = 10;        ///< times the nodes that it was 
 constexpr std::uint64_t kCutPerThousand = 20;  ///< nodes beyond the ranges that are too many
 constexpr Slot kPiece = kChunkSlots;
 
-bool is_outgrown(const CodingState& coding, const View& view) {
-  if (coding.trained_nodes < kSample && view.graph.nodes >= coding.trained_nodes * kOutgrown) return true;
-  const std::uint64_t cut = coding.published->cut_rows() - coding.cut_at_publishing;
+bool is_outgrown(const index::CodeTable& codes, const View& view) {
+  const std::uint64_t trained = codes.training().nodes;
+  if (trained < kSample && view.graph.nodes / kOutgrown >= trained) return true;
+  const std::uint64_t cut = codes.cut_rows();
   return cut > kNodesMin && cut * 1'000 > std::uint64_t{view.graph.nodes} * kCutPerThousand;
 }
 
 /// False: the vectors are such that codes are of no use.
 bool begin(CollectionState& state, const View& view) HF_REQUIRES(state.graph_mutex) {
   CodingState& coding = state.mutator.coding;
+  coding.next = 0;
+  coding.end = view.slot_end;
+  if (coding.image && begin_loading(state)) return true;
   const std::vector<Slot> sample = sample_of_nodes(state, view);
   const index::VectorTable& vectors = state.store.vectors();
   for (const Slot slot : sample) (void)vectors.row(slot);  // checked: the caller asks its ReadCheck
   index::Quantizer quantizer = index::Quantizer::train(vectors, sample);
   if (!quantizer.usable()) return false;
-  coding.making = std::make_shared<index::CodeTable>(std::move(quantizer));
-  coding.next = 0;
-  coding.end = view.slot_end;
-  coding.making_nodes = view.graph.nodes;
+  const index::CodeTable::Training training{++coding.last_training, view.graph.nodes};
+  coding.making = std::make_shared<index::CodeTable>(std::move(quantizer), training);
   return true;
 }
 
@@ -48,19 +51,18 @@ bool encode_piece(CollectionState& state, const View& view) HF_REQUIRES(state.gr
   const Slot first = coding.next;
   const Slot end = std::min<Slot>(coding.end - first, kPiece) + first;
   if (!coding.making->reserve(end).ok()) return false;
+  coding.next = end;
+  if (coding.image) return load_codes(state, view, first, end);
   const index::Graph& graph = state.store.graph();
   constexpr Slot kRun = 256;
   index::CodeTable& table = *coding.making;
-  const bool done =
-      index::parallel_for(worker_count(state), (end - first + kRun - 1) / kRun, [&](unsigned, std::size_t run) {
-        const Slot begin = first + static_cast<Slot>(run) * kRun;
-        for (Slot slot = begin; slot < std::min(end, begin + kRun); ++slot) {
-          if (graph.contains(slot, view.graph.epoch)) table.assign(state.store.vectors(), slot);
-        }
-        return true;
-      });
-  coding.next = end;
-  return done;
+  return index::parallel_for(worker_count(state), (end - first + kRun - 1) / kRun, [&](unsigned, std::size_t run) {
+    const Slot begin = first + static_cast<Slot>(run) * kRun;
+    for (Slot slot = begin; slot < std::min(end, begin + kRun); ++slot) {
+      if (graph.contains(slot, view.graph.epoch)) table.assign(state.store.vectors(), slot);
+    }
+    return true;
+  });
 }
 
 }  // namespace
@@ -79,7 +81,7 @@ std::vector<Slot> sample_of_nodes(const CollectionState& state, const View& view
 bool wants_codes(const CollectionState& state, const View& view) {
   const CodingState& coding = state.mutator.coding;
   if (coding.given_up || view.graph.nodes < kNodesMin) return false;
-  return coding.making || !coding.published || is_outgrown(coding, view);
+  return coding.making || !coding.published || is_outgrown(*coding.published, view);
 }
 
 bool codes_piece(CollectionState& state, const View& view, PendingGraph& made) {
@@ -94,10 +96,12 @@ bool codes_piece(CollectionState& state, const View& view, PendingGraph& made) {
   }
   if (!worked || !check.ok()) {  // Q3
     coding.making.reset();
+    coding.image.reset();
     coding.given_up = true;
     return false;
   }
   if (coding.next < coding.end) return false;
+  if (!coding.image) coding.making->set_cut_rows(0);  // what the sample did not show is no drift
   made.root = view.graph;
   ++made.root.epoch;
   made.growing_begin = view.growing_begin;
@@ -137,10 +141,9 @@ void retire_codes(CollectionState& state, GraphEpoch epoch) {
 void codes_were_published(CollectionState& state, std::shared_ptr<index::CodeTable> codes) noexcept {
   CodingState& coding = state.mutator.coding;
   if (coding.making == codes) coding.making.reset();
-  coding.trained_nodes = coding.making_nodes;
-  coding.cut_at_publishing = codes->cut_rows();
+  if (!coding.image) state.code_trainings.fetch_add(1, std::memory_order_relaxed);
+  coding.image.reset();
   coding.published = std::move(codes);
-  state.code_trainings.fetch_add(1, std::memory_order_relaxed);
   state.code_bytes.store(coding.published->memory_bytes(), std::memory_order_relaxed);
 }
 

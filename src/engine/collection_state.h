@@ -19,6 +19,7 @@
 #include "base/mutex.h"
 #include "engine/commit_queue.h"
 #include "engine/damage.h"
+#include "engine/image_codes.h"
 #include "engine/options.h"
 #include "engine/point_store.h"
 #include "engine/publish_signal.h"
@@ -38,6 +39,7 @@ struct CheckpointState {
   storage::Manifest manifest;                         ///< the newest one
   GraphEpoch epoch = 0;                               ///< of the graph in it
   std::vector<Lsn> run_floors;                        ///< of its runs of ids (image.h)
+  CodesRecord codes;                                  ///< that it has
   std::vector<std::uint64_t> generations;             ///< kept, newest first; at most two
   std::vector<storage::ExtentInfo> previous_extents;  ///< named by the older kept generation
   Lsn previous_lsn = 0;                               ///< of the older kept generation
@@ -81,11 +83,10 @@ struct VacuumPass {
 struct CodingState {
   std::shared_ptr<index::CodeTable> published;  ///< the newest view names it
   std::shared_ptr<index::CodeTable> making;
-  Slot next = 0;                        ///< nodes below have their code in `making`
-  Slot end = 0;                         ///< nodes from here on came after it was begun: encode_nodes()
-  std::uint64_t trained_nodes = 0;      ///< nodes there were when `published` was trained
-  std::uint64_t making_nodes = 0;       ///< the same of `making`
-  std::uint64_t cut_at_publishing = 0;  ///< rows that did not fit into the ranges then
+  std::unique_ptr<ImageCodes> image;  ///< what `making` is, or will be, filled from; null: from the rows alone
+  Slot next = 0;                      ///< nodes below have their code in `making`
+  Slot end = 0;                       ///< nodes from here on came after it was begun: encode_nodes()
+  std::uint64_t last_training = 0;    ///< the highest number that was given to one
   bool given_up = false;
 };
 
@@ -210,6 +211,7 @@ class CollectionState {
 
   // --- checkpoint ---
   std::vector<Lsn> loaded_run_floors;  ///< of the image that was loaded; fixed
+  CodesRecord loaded_codes;            ///< the same
   Mutex checkpoint_mutex;
   CheckpointState checkpoint HF_GUARDED_BY(checkpoint_mutex);
   mutable Mutex checkpoint_error_mutex;

@@ -6,6 +6,7 @@
 #include "base/plant.h"
 #include "engine/id_runs.h"
 #include "engine/image.h"
+#include "index/code_image.h"
 
 namespace holdfast::engine {
 
@@ -30,6 +31,9 @@ std::uint64_t chunk_bytes(const CollectionState& state, const View& view, std::u
   const Slot begin = chunk << kChunkBits;
   const std::uint64_t rows = std::min<std::uint64_t>(kChunkSlots, view.slot_end - begin);
   std::uint64_t bytes = rows * (kStampBytes + list_bytes(state.config)) + 3 * kFileOverhead;
+  if (view.codes != nullptr) {  // after a training the codes of all chunks
+    bytes += index::CodeLayout{static_cast<std::uint32_t>(rows), state.config.dimension}.bytes() + kFileOverhead;
+  }
   if (!rows_too) return bytes;
   bytes += rows * (kIdBytes + store.vectors().stride() + kOffsetBytes) + 3 * kFileOverhead;
   if (view.values != view.live) bytes += rows * kValueBytes + kFileOverhead;
@@ -57,10 +61,12 @@ std::uint64_t checkpoint_share(const CollectionState& state) {
     bytes += chunk_bytes(state, *view, chunk, rows_too);
   }
   bytes += id_run_bytes(view->live) + (view->growing_end - view->growing_begin) * sizeof(Slot) + 2 * kFileOverhead;
+  bytes += view->codes != nullptr ? index::quantizer_bytes(state.config.dimension) + kFileOverhead : 0;
   const std::uint64_t texts = store.slots().payload_bytes();
   if (chunks > 0) bytes += std::min(texts, texts / chunks * changed + state.log_bytes());
   // Two manifests: one more checkpoint lets the older image go.
-  return bytes + 2 * (chunks * 2 * kExtentKinds * std::uint64_t{64} + marker_bytes(*store.markers()) + kFileOverhead) +
+  return bytes +
+         2 * (chunks * (2 * kExtentKinds + 1) * std::uint64_t{64} + marker_bytes(*store.markers()) + kFileOverhead) +
          kSlack;
 }
 

@@ -8,7 +8,7 @@ namespace {
 
 // Version 1 knew no reuse of rows: rows below its `growing_begin`, which stood where graph_end stands, were nodes or
 // dead for ever, and points had one vector. Version 2 knew float32 alone. Versions up to 3 had neither runs of ids nor
-// patches.
+// patches nor codes.
 constexpr std::uint32_t kStateVersion = 4;
 constexpr std::uint32_t kTypesSince = 3;
 
@@ -60,6 +60,8 @@ const char* to_string(ExtentKind kind) noexcept {
     case ExtentKind::payloads: return "payloads";
     case ExtentKind::values: return "values";
     case ExtentKind::ids_run: return "id run";
+    case ExtentKind::codes: return "codes";
+    case ExtentKind::quantizer: return "quantizer";
     case ExtentKind::growing: return "growing";
   }
   return "unknown";
@@ -78,6 +80,8 @@ storage::PatchShape patch_shape(ExtentKind kind, const CollectionConfig& config)
     case ExtentKind::payloads:
     case ExtentKind::upper:
     case ExtentKind::ids_run:
+    case ExtentKind::codes:
+    case ExtentKind::quantizer:
     case ExtentKind::growing: break;
   }
   return {};
@@ -110,6 +114,10 @@ Bytes encode_image_state(const ImageState& state) {
   }
   put(out, static_cast<std::uint32_t>(state.run_floors.size()));
   for (const Lsn floor : state.run_floors) put(out, floor);
+  put(out, state.codes.training);
+  put(out, state.codes.trained_nodes);
+  put(out, state.codes.cut_rows);
+  put(out, static_cast<std::uint8_t>(state.codes.exact ? 1 : 0));
   return out;
 }
 
@@ -154,6 +162,12 @@ Result<ImageState> decode_image_state(ByteSpan bytes, Lsn lsn) {
     if (!reader.get(floor) || floor > lsn) return damaged("the runs of ids do not decode");
     state.run_floors.push_back(floor);
   }
+  std::uint8_t exact = 0;
+  if (version >= kRunsSince && (!reader.get(state.codes.training) || !reader.get(state.codes.trained_nodes) ||
+                                !reader.get(state.codes.cut_rows) || !reader.get(exact) || exact > 1)) {
+    return damaged("what it says of codes does not decode");
+  }
+  state.codes.exact = exact != 0;
   state.version = version;
   state.name = name;
   if (!decode_space(space, state.config)) return damaged("unknown metric or type of components");

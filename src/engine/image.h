@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/coding.h"
+#include "engine/image_codes.h"
 #include "engine/point_store.h"
 #include "holdfast/types.h"
 #include "storage/extent.h"
@@ -12,19 +13,21 @@
 
 namespace holdfast::engine {
 
-/// Kinds of extents. Kinds 1 to 7 cover the slots of one chunk, from its first slot on.
+/// Kinds of extents. Kinds 1 to 7 cover the slots of one chunk, from its first slot on, as does kind 9.
 enum class ExtentKind : std::uint8_t {
-  ids = 1,       ///< 16 bytes per slot (high, low), then one byte per slot (kind of id)
-  stamps = 2,    ///< per slot: u64 born, u64 died
-  vectors = 3,   ///< rows of VectorTable
-  level0 = 4,    ///< rows of Graph::encode_level0, slots below graph_end only
-  upper = 5,     ///< Graph::encode_upper
-  payloads = 6,  ///< u64 offset per slot and one more, then the bytes
-  values = 7,    ///< u32 next value per slot, then one byte per slot; only chunks with points of several vectors
-  ids_run = 8,   ///< ids with their rows, sorted (id_runs.h); first_slot: number of the run, slot_count: its entries
-  growing = 11,  ///< u32 row per row of the growing range, in order of arrival; none if it is empty
+  ids = 1,         ///< 16 bytes per slot (high, low), then one byte per slot (kind of id)
+  stamps = 2,      ///< per slot: u64 born, u64 died
+  vectors = 3,     ///< rows of VectorTable
+  level0 = 4,      ///< rows of Graph::encode_level0, slots below graph_end only
+  upper = 5,       ///< Graph::encode_upper
+  payloads = 6,    ///< u64 offset per slot and one more, then the bytes
+  values = 7,      ///< u32 next value per slot, then one byte per slot; only chunks with points of several vectors
+  ids_run = 8,     ///< ids with their rows, sorted (id_runs.h); first_slot: number of the run, slot_count: its entries
+  codes = 9,       ///< index/code_image.h; slots below graph_end only; not every chunk has one
+  quantizer = 10,  ///< what the codes were made with (index/code_image.h); slot_count: 1
+  growing = 11,    ///< u32 row per row of the growing range, in order of arrival; none if it is empty
 };
-inline constexpr std::uint8_t kExtentKinds = 7;  ///< that cover chunks
+inline constexpr std::uint8_t kExtentKinds = 7;  ///< that cover chunks, without codes
 /// Of an extent that patches one of the kind below this bit (storage/extent_patch.h).
 inline constexpr std::uint8_t kPatchBit = 0x80;
 [[nodiscard]] constexpr bool is_patch(std::uint8_t kind) noexcept { return (kind & kPatchBit) != 0; }
@@ -32,9 +35,13 @@ inline constexpr std::uint8_t kPatchBit = 0x80;
 [[nodiscard]] constexpr ExtentKind kind_of(std::uint8_t kind) noexcept {
   return static_cast<ExtentKind>(kind & ~kPatchBit);
 }
-/// Whether extents of that kind cover a chunk's rows.
+/// Whether extents of that kind cover a chunk's rows, all of them.
 [[nodiscard]] constexpr bool covers_chunks(ExtentKind kind) noexcept {
   return kind >= ExtentKind{1} && kind <= ExtentKind{kExtentKinds};
+}
+/// What is made anew from the rows if it is damaged, without loss.
+[[nodiscard]] constexpr bool is_of_codes(ExtentKind kind) noexcept {
+  return kind == ExtentKind::codes || kind == ExtentKind::quantizer;
 }
 /// Kinds of which patches are written. (Upper levels are one in sixteen nodes' and of many sizes.)
 [[nodiscard]] constexpr bool has_patches(ExtentKind kind) noexcept {
@@ -55,10 +62,11 @@ struct ImageState {
   std::uint32_t version = 0;  ///< of the state that was decoded
   /// Run i holds the points that were born after the lsn floors[i], up to where the next run begins.
   std::vector<Lsn> run_floors;
+  CodesRecord codes;
 };
 
-/// Since this version of the state, ids are found by runs, the growing range stands in the image, and extents may have
-/// patches.
+/// Since this version of the state, ids are found by runs, the growing range and codes stand in the image, and extents
+/// may have patches.
 inline constexpr std::uint32_t kRunsSince = 4;
 
 [[nodiscard]] Bytes encode_image_state(const ImageState& state);

@@ -5,10 +5,12 @@
 
 #include "base/plant.h"
 #include "base/try.h"
+#include "engine/checkpoint_codes.h"
 #include "engine/checkpoint_ids.h"
 #include "engine/image.h"
 #include "engine/patch_plan.h"
 #include "engine/scrub.h"
+#include "index/code_image.h"
 #include "index/read_check.h"
 #include "storage/file_names.h"
 
@@ -23,7 +25,13 @@ class ImageWriter {
  public:
   ImageWriter(CollectionState& state, const View& view, Slot graph_end, const CheckpointState& last,
               storage::Manifest& manifest)
-      : state_(state), view_(view), graph_end_(graph_end), last_(last), manifest_(manifest), planner_(state, known_) {
+      : state_(state),
+        view_(view),
+        graph_end_(graph_end),
+        last_(last),
+        manifest_(manifest),
+        planner_(state, known_),
+        codes_(codes_of_image(state, view, last)) {
     for (const ExtentInfo& extent : last.manifest.extents) known_[{extent.kind, extent.first_slot}] = &extent;
     state.store.arrivals().for_each_run(view.growing_begin, view.growing_end, [this](std::span<const Slot> run) {
       for (const Slot slot : run) {
@@ -37,7 +45,25 @@ class ImageWriter {
     const Slot end = std::min(kChunkSlots, view_.slot_end - begin) + begin;
     kept_.clear();
     HF_TRY(put_rows(begin, end, state_.store.slots().assigned_lsn(chunk) > last_.manifest.lsn));
-    return put_lists(chunk, begin, std::min(end, graph_end_));
+    const Slot nodes_end = std::min(end, graph_end_);
+    if (nodes_end <= begin) return {};
+    HF_TRY(put_lists(chunk, begin, nodes_end));
+    return put_codes(chunk, begin, nodes_end);
+  }
+
+  /// What codes were made with: never changes.
+  Status write_quantizer(CodesRecord& codes) {
+    codes = codes_;
+    if (codes_.training == 0) return {};
+    const ExtentInfo* const known = known_of_codes(ExtentKind::quantizer, 0);
+    if (known != nullptr) {
+      manifest_.extents.push_back(*known);
+      return {};
+    }
+    return write(ExtentKind::quantizer, 0, 1, nullptr, [&] {
+      index::encode_quantizer(view_.codes->quantizer(), codes_.training, buffer_);
+      return Status();
+    });
   }
 
   /// What the image is opened by. Sets the floors of its runs.
@@ -178,7 +204,6 @@ class ImageWriter {
   // --- lists ---
 
   Status put_lists(std::uint32_t chunk, Slot begin, Slot end) {
-    if (end <= begin) return {};
     const index::Graph& graph = state_.store.graph();
     const bool stay = HF_PLANTED(lists_of_an_older_image_stay);
     const bool changed = graph.changed_epoch(chunk) > last_.epoch && !stay;
@@ -200,6 +225,47 @@ class ImageWriter {
       graph.encode_upper(chunk, end, view_.graph.epoch, buffer_);
       return Status();
     });
+  }
+
+  // --- codes (I5) ---
+
+  Status put_codes(std::uint32_t chunk, Slot begin, Slot end) {
+    if (codes_.training == 0) return {};
+    const ExtentInfo* const known = known_of_codes(ExtentKind::codes, begin);
+    if (known != nullptr) {
+      const bool changed = state_.store.graph().changed_epoch(chunk) > last_.epoch;
+      if (view_.codes == nullptr || !changed || !lacks_codes(state_, view_, *known, codes_.training, begin, end)) {
+        manifest_.extents.push_back(*known);
+        return {};
+      }
+    }
+    if (view_.codes == nullptr) return {};
+    const index::ReadCheck check;  // if nodes cannot be read, the chunk goes without codes
+    std::vector<bool> held(end - begin);
+    for (Slot slot = begin; slot < end; ++slot) {
+      held[slot - begin] = state_.store.graph().contains(slot, view_.graph.epoch);
+    }
+    if (!check.ok() || std::find(held.begin(), held.end(), true) == held.end()) return {};
+    return write(ExtentKind::codes, begin, end - begin, nullptr, [&] { return append_codes(begin, held); });
+  }
+
+  Status append_codes(Slot begin, const std::vector<bool>& held) {
+    const std::uint32_t components = view_.codes->quantizer().dimension();
+    index::encode_code_head(*view_.codes, manifest_.lsn, begin, held, buffer_);
+    for (std::uint32_t row = 0; row < held.size(); ++row) {
+      // Rows that are no nodes may be written just now (CodeRows, W1).
+      if (held[row]) put_bytes(buffer_, std::as_bytes(std::span(view_.codes->row(begin + row), components)));
+      if (!held[row]) buffer_.resize(buffer_.size() + components);
+      if (buffer_.size() >= kFlushBytes) HF_TRY(flush());
+    }
+    return {};
+  }
+
+  /// Of the last image, if it is of the same training and not known to be damaged; else null.
+  [[nodiscard]] const ExtentInfo* known_of_codes(ExtentKind kind, Slot begin) const {
+    if (codes_.training != last_.codes.training || HF_PLANTED(every_extent_is_written_again)) return nullptr;
+    const ExtentInfo* const known = planner_.known(static_cast<std::uint8_t>(kind), begin);
+    return known != nullptr && !state_.damage.holds(known->number) ? known : nullptr;
   }
 
   // --- damage (K4) ---
@@ -259,6 +325,8 @@ class ImageWriter {
 
   // --- files ---
 
+  static constexpr std::size_t kFlushBytes = std::size_t{1} << 20;
+
   /// `append(rows)` puts columns of these rows, one behind the other, into buffer_ (or flushes it and appends to
   /// writer_).
   template <class Append>
@@ -316,6 +384,7 @@ class ImageWriter {
   storage::Manifest& manifest_;
   KnownExtents known_;
   PatchPlanner planner_;
+  const CodesRecord codes_;  ///< of this image
   const std::vector<std::uint32_t> all_rows_ = all_rows_of_a_chunk();
   index::SlotSet growing_dead_;  ///< of the growing range
   SlotTable::Kept kept_;         ///< of the chunk in work; empty: not looked at yet
@@ -337,7 +406,7 @@ Slot find_graph_end(const CollectionState& state, const View& view, const storag
 }
 
 Status write_image(CollectionState& state, const View& view, Slot graph_end, const CheckpointState& last,
-                   storage::Manifest& manifest, std::vector<Lsn>& floors) {
+                   storage::Manifest& manifest, ImageParts& parts) {
   const index::ReadCheck check;
   const auto sound = [&] { return check.ok() || HF_PLANTED(what_was_not_read_is_checkpointed); };  // I4
   ImageWriter writer(state, view, graph_end, last, manifest);
@@ -346,7 +415,8 @@ Status write_image(CollectionState& state, const View& view, Slot graph_end, con
     HF_TRY(writer.write_chunk(chunk));
     if (!sound()) return check.status();
   }
-  HF_TRY(writer.write_ids(floors));
+  HF_TRY(writer.write_quantizer(parts.codes));
+  HF_TRY(writer.write_ids(parts.floors));
   if (!sound()) return check.status();
   // power fails here: extents that no manifest names; removed at the next open
   if (HF_PLANTED(manifest_comes_before_the_names_of_extents)) return {};

@@ -1,6 +1,7 @@
 // Nothing is read of an image but its manifest, the frames of its extents (header, checksums of pages, footer), the
 // rows of its growing range and what the entry of the graph stands in: everything else is mapped, and read by whoever
-// touches it first (docs/adr/0014-open-by-mapping.md).
+// touches it first (docs/adr/0014-open-by-mapping.md). What is wrong with its codes is noted and no reason not to use
+// it (code_loading.h).
 //
 // Two things look at every row all the same: an image that an older version wrote, without runs of ids; and whoever
 // asks for it (VerifyOnOpen::everything, verify), because then counts and ids are compared with the rows.
@@ -38,7 +39,8 @@ struct Part {
 using Parts = std::map<std::pair<ExtentKind, Slot>, Part>;
 
 Slot rows_of(ExtentKind kind, const ImageState& image) {
-  return kind == ExtentKind::level0 || kind == ExtentKind::upper ? image.graph_end : image.view.slot_end;
+  const bool nodes = kind == ExtentKind::level0 || kind == ExtentKind::upper || kind == ExtentKind::codes;
+  return nodes ? image.graph_end : image.view.slot_end;
 }
 
 bool is_place(const ExtentInfo& extent, const ImageState& image) {
@@ -46,6 +48,9 @@ bool is_place(const ExtentInfo& extent, const ImageState& image) {
   if (extent.field != 0 || (is_patch(extent.kind) && (!has_patches(kind) || image.version < kRunsSince))) return false;
   if (covers_chunks(kind)) return extent.first_slot % kChunkSlots == 0;
   if (kind == ExtentKind::ids_run) return extent.first_slot < image.run_floors.size();
+  if (is_of_codes(kind) && image.codes.training == 0) return false;
+  if (kind == ExtentKind::codes) return extent.first_slot % kChunkSlots == 0;
+  if (kind == ExtentKind::quantizer) return extent.first_slot == 0;
   return kind == ExtentKind::growing && extent.first_slot == 0;
 }
 
@@ -61,8 +66,8 @@ Result<Parts> find_parts(const storage::Manifest& manifest, const ImageState& im
   return parts;
 }
 
-/// Each kind must cover every chunk with exactly the rows that the image says; values may leave chunks out. All runs of
-/// ids must be there.
+/// Each kind must cover every chunk with exactly the rows that the image says; values may leave chunks out, and codes
+/// chunks and the last rows of one. All runs of ids must be there.
 Status check_coverage(const storage::Manifest& manifest, const ImageState& image, const Parts& parts) {
   std::uint64_t rows[kExtentKinds + 1] = {};
   std::size_t runs = 0;
@@ -70,12 +75,15 @@ Status check_coverage(const storage::Manifest& manifest, const ImageState& image
     const auto& [kind, first_slot] = place;
     if (part.base == nullptr) return damaged(manifest, "names a patch of an extent that it does not name");
     runs += kind == ExtentKind::ids_run ? 1 : 0;
-    if (!covers_chunks(kind)) continue;
+    const bool of_codes = kind == ExtentKind::codes;
+    if (!covers_chunks(kind) && !of_codes) continue;
     const Slot end = rows_of(kind, image);
-    if (first_slot >= end || part.rows() != std::min(kChunkSlots, end - first_slot) ||
+    const Slot most = first_slot < end ? std::min(kChunkSlots, end - first_slot) : 0;
+    if (part.rows() == 0 || (of_codes ? part.rows() > most : part.rows() != most) ||
         part.base->slot_count > part.rows()) {
       return damaged(manifest, "names an extent with the wrong number of rows");
     }
+    if (of_codes) continue;
     rows[static_cast<std::size_t>(kind)] += part.rows();
   }
   for (std::uint8_t number = 1; number <= kExtentKinds; ++number) {
@@ -86,6 +94,9 @@ Status check_coverage(const storage::Manifest& manifest, const ImageState& image
   }
   const bool all_ids = image.run_floors.empty() || image.run_floors.front() == 0;
   if (runs != image.run_floors.size() || !all_ids) return damaged(manifest, "does not name all runs of ids");
+  if (image.codes.training != 0 && !parts.contains({ExtentKind::quantizer, 0})) {
+    return damaged(manifest, "does not name what its codes were made with");
+  }
   return {};
 }
 
@@ -141,6 +152,15 @@ class PartOpener {
     }
     remember(kind, part, opened.extent);
     return opened;
+  }
+
+  /// Null if it is damaged, which is noted. It stays mapped for as long as somebody holds it.
+  Result<std::shared_ptr<const Extent>> open_codes(const Part& part) const {
+    auto opened = map(*part.base, os::Mapping::read_only);
+    if (opened.ok()) (*opened)->report_read_errors(false);  // nothing of it is read before recovery is through
+    if (opened.status().code() != StatusCode::data_damaged) return opened;
+    if (!state_.damage.holds(part.base->number)) state_.damage.note_extent(part.base->number, 0, opened.status());
+    return std::shared_ptr<const Extent>();
   }
 
  private:
@@ -218,7 +238,7 @@ Status attach_chunk(CollectionState& state, const ChunkExtents& chunk, const Ima
   return attach_lists(state, chunk, begin >> kChunkBits, image);
 }
 
-/// The extents of an image that lie beside its chunks.
+/// The extents of an image that lie beside its chunks. (Codes: collection_state.h, CodingState::image.)
 struct IdExtents {
   std::vector<std::shared_ptr<const Extent>> runs;  ///< oldest first
   std::shared_ptr<const Extent> growing;            ///< null: there are no such rows
@@ -228,8 +248,17 @@ Status attach_extents(CollectionState& state, const Parts& parts, const ImageSta
   std::vector<ChunkExtents> chunks((image.view.slot_end + kChunkSlots - 1) >> kChunkBits);
   ids.runs.resize(image.run_floors.size());
   const PartOpener opener(state);
+  auto codes = std::make_unique<ImageCodes>();
+  codes->record = image.codes;
+  codes->lsn = image.view.lsn;
+  codes->chunks.resize(chunks.size());
   for (const auto& [place, part] : parts) {
     const auto& [kind, first_slot] = place;
+    if (is_of_codes(kind)) {
+      HF_ASSIGN(auto mapped, opener.open_codes(part));
+      (kind == ExtentKind::quantizer ? codes->quantizer : codes->chunks[first_slot >> kChunkBits]) = std::move(mapped);
+      continue;
+    }
     auto opened = opener.open(kind, part);
     if (!opened.ok()) return opened.status().with_context(name_of(*part.base));
     switch (kind) {
@@ -239,6 +268,9 @@ Status attach_extents(CollectionState& state, const Parts& parts, const ImageSta
     }
   }
   for (const ChunkExtents& chunk : chunks) HF_TRY(attach_chunk(state, chunk, image));
+  MutexLock lock(state.graph_mutex);
+  state.mutator.coding.last_training = image.codes.training;
+  if (image.codes.training != 0) state.mutator.coding.image = std::move(codes);
   return {};
 }
 
@@ -287,6 +319,7 @@ Result<std::shared_ptr<CollectionState>> load_image(const RecoveryRequest& reque
   HF_TRY(finish_loading(*state, image, ids, every_row));
   if (image.connected) state->connected_epoch.store(image.view.graph.epoch, std::memory_order_relaxed);
   state->loaded_run_floors = image.run_floors;
+  state->loaded_codes = image.codes;
   return state;
 }
 

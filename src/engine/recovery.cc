@@ -188,6 +188,7 @@ void remember_checkpoint(CollectionState& state, const Generations& generations,
   checkpoint.manifest.next_extent = next_extent;
   checkpoint.epoch = state.store.pins().current()->graph.epoch;
   checkpoint.run_floors = state.loaded_run_floors;
+  checkpoint.codes = state.loaded_codes;
   checkpoint.generations = {checkpoint.manifest.generation};
   checkpoint.previous_lsn = checkpoint.manifest.lsn;
   if (generations.readable.size() > 1) {

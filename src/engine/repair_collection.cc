@@ -353,13 +353,9 @@ class CollectionRepair::Impl {
         add_step(Salvage::rebuild_graph, salvaged.graph_file, salvaged.graph_offset, 0, salvaged.graph_damage);
       }
     }
-    for (const storage::ExtentInfo& info : chosen_->manifest.extents) {
-      const auto damage = is_of_ids(info) ? damages_.find(info.number) : damages_.end();
-      if (damage == damages_.end()) continue;
-      add_step(Salvage::rebuild_ids, extent_file(info.number), damage->second.offset, damage->second.length,
-               damage->second.message);
-      break;  // one step for all of them
-    }
+    add_derived_step(Salvage::rebuild_ids, is_of_ids);
+    add_derived_step(Salvage::rebuild_codes,
+                     [](const storage::ExtentInfo& info) { return is_of_codes(kind_of(info.kind)); });
     if (salvaged.losses.nothing()) {
       // Damage in rows that nobody needs any more.
       if (!has_damaged_extent(false)) return;
@@ -377,10 +373,21 @@ class CollectionRepair::Impl {
     }
   }
 
+  /// For what is not named again but made from the rows: one step for all of them that are damaged.
+  template <class IsOfThem>
+  void add_derived_step(Salvage salvage, IsOfThem is_of_them) {
+    for (const storage::ExtentInfo& info : chosen_->manifest.extents) {
+      const auto damage = is_of_them(info) ? damages_.find(info.number) : damages_.end();
+      if (damage == damages_.end()) continue;
+      add_step(salvage, extent_file(info.number), damage->second.offset, damage->second.length, damage->second.message);
+      return;
+    }
+  }
+
   [[nodiscard]] bool has_damaged_extent(bool lists) const {
     return std::any_of(chosen_->manifest.extents.begin(), chosen_->manifest.extents.end(),
                        [&](const storage::ExtentInfo& info) {
-                         return !is_of_ids(info) && is_list(info) == lists && damages_.contains(info.number);
+                         return !is_derived(info) && is_list(info) == lists && damages_.contains(info.number);
                        });
   }
   /// They say nothing that the rows do not say.
@@ -388,12 +395,13 @@ class CollectionRepair::Impl {
     return info.kind == static_cast<std::uint8_t>(ExtentKind::ids_run) ||
            info.kind == static_cast<std::uint8_t>(ExtentKind::growing);
   }
+  static bool is_derived(const storage::ExtentInfo& info) { return is_of_ids(info) || is_of_codes(kind_of(info.kind)); }
   static bool is_list(const storage::ExtentInfo& info) {
     return kind_of(info.kind) == ExtentKind::level0 || kind_of(info.kind) == ExtentKind::upper;
   }
   [[nodiscard]] std::pair<std::uint64_t, const ExtentDamage*> first_row_damage() const {
     for (const storage::ExtentInfo& info : chosen_->manifest.extents) {
-      const auto damage = is_list(info) || is_of_ids(info) ? damages_.end() : damages_.find(info.number);
+      const auto damage = is_list(info) || is_derived(info) ? damages_.end() : damages_.find(info.number);
       if (damage != damages_.end()) return {info.number, &damage->second};
     }
     return {0, nullptr};

@@ -269,6 +269,8 @@ class ImageSalvage {
       case ExtentKind::level0:
       case ExtentKind::upper: return true;  // the graph checks its own
       case ExtentKind::ids_run:
+      case ExtentKind::codes:
+      case ExtentKind::quantizer:
       case ExtentKind::growing: break;  // made anew
     }
     return false;

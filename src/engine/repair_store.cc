@@ -304,6 +304,7 @@ std::string_view to_string(Salvage salvage) noexcept {
     case Salvage::trim_log: return "trim-log";
     case Salvage::rebuild_graph: return "rebuild-graph";
     case Salvage::rebuild_ids: return "rebuild-ids";
+    case Salvage::rebuild_codes: return "rebuild-codes";
     case Salvage::drop_points: return "drop-points";
     case Salvage::cut_log: return "cut-log";
     case Salvage::skip_frames: return "skip-frames";
@@ -316,7 +317,7 @@ std::string_view to_string(Salvage salvage) noexcept {
 
 bool is_lossless(Salvage salvage) noexcept {
   return salvage == Salvage::drop_checkpoint || salvage == Salvage::trim_log || salvage == Salvage::rebuild_graph ||
-         salvage == Salvage::rebuild_ids;
+         salvage == Salvage::rebuild_ids || salvage == Salvage::rebuild_codes;
 }
 
 bool RepairLoss::nothing() const noexcept {

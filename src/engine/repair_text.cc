@@ -41,6 +41,8 @@ const char* explanation_of(Salvage salvage) noexcept {
     case Salvage::rebuild_graph:
       return "builds the graph anew from the vectors, which takes as long as indexing them; nothing is lost";
     case Salvage::rebuild_ids: return "sorts the ids anew, from the rows themselves; nothing is lost";
+    case Salvage::rebuild_codes:
+      return "leaves the codes out, which are made anew from the vectors when the store is open; nothing is lost";
     case Salvage::drop_points: return "removes the points of which a row is damaged; their ids become free";
     case Salvage::cut_log:
       return "ends the log before the damage; every later batch is lost, also those that can be read: the collection "

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "base/try.h"
+#include "engine/code_loading.h"
 #include "engine/image.h"
 #include "engine/record.h"
 #include "engine/recovery.h"
@@ -158,9 +159,10 @@ class CollectionVerifier {
     return {};
   }
 
-  /// Read when they are needed, not at open.
+  /// What no fast check needs.
   static bool is_lazy(const ExtentInfo& info) {
-    return kind_of(info.kind) == ExtentKind::vectors || kind_of(info.kind) == ExtentKind::payloads;
+    const ExtentKind kind = kind_of(info.kind);
+    return kind == ExtentKind::vectors || kind == ExtentKind::payloads || kind == ExtentKind::codes;
   }
 
   Status check_log() {
@@ -219,6 +221,7 @@ class CollectionVerifier {
       return {};
     }
     check_points(**state);
+    if (options_.level == VerifyLevel::full) check_codes(**state);
     return {};
   }
 
@@ -284,6 +287,13 @@ class CollectionVerifier {
       add(Severity::note, folder_, 0, 0,
           "graph: " + std::to_string(graph.unreachable) + " of " + std::to_string(graph.nodes) +
               " nodes are not reached from the entry point; the indexer links them in when the store is open");
+    }
+  }
+
+  void check_codes(CollectionState& state) {
+    const Pin view(state.store.pins());
+    for (const auto& [info, what] : check_image_codes(state, *view)) {
+      add(Severity::damage, extent_file(info.number), storage::kExtentDataOffset, info.data_bytes, what);
     }
   }
 

@@ -95,7 +95,10 @@ Quantizer Quantizer::train(const VectorTable& vectors, std::span<const Slot> sam
 }
 
 void Quantizer::add_component(float begin, float step, float mean) {
-  const float zero = std::clamp(std::nearbyint((mean - begin) / step), 0.0F, top_);
+  add_coded(begin, step, std::clamp(std::nearbyint((mean - begin) / step), 0.0F, top_));
+}
+
+void Quantizer::add_coded(float begin, float step, float zero) {
   low_.push_back(begin);
   step_.push_back(step);
   inverse_step_.push_back(1.0F / step);

@@ -25,9 +25,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "base/coding.h"
 #include "base/ids.h"
 #include "holdfast/types.h"
 #include "index/vector_table.h"
@@ -74,6 +76,11 @@ class Quantizer {
     return shortened(fine, moments);
   }
 
+  /// For images (code_image.h). Of 8 bits and usable alone.
+  void append_to(Bytes& out) const;
+  /// Nothing if no training gives that. Throws bad_alloc.
+  [[nodiscard]] static std::optional<Quantizer> from_bytes(ByteSpan data, Metric metric, std::uint32_t dimension);
+
   /// REQUIRES room for `room` weights, a multiple of 64, at least the dimension.
   [[nodiscard]] CodeQuery prepare(const float* query, std::int8_t* weights, std::size_t room) const noexcept;
 
@@ -106,6 +113,7 @@ class Quantizer {
 
   Quantizer() = default;
   void add_component(float begin, float step, float mean);
+  void add_coded(float begin, float step, float zero);
 
   Metric metric_ = Metric::l2;
   float top_ = 255;      ///< the largest code

@@ -18,6 +18,7 @@ ImageState sample() {
   state.graph_end = 8;
   state.connected = true;
   state.markers = {{"a", "1"}, {"b", "2"}};
+  state.codes = {3, 1'500, 17, true};
   return state;
 }
 
@@ -29,6 +30,10 @@ TEST(ImageState, round_trip) {
   ASSERT_TRUE(state.ok()) << state.status().to_string();
   EXPECT_EQ(encode_image_state(*state), bytes);
   EXPECT_EQ(state->view.lsn, 3u);
+  EXPECT_EQ(state->codes.training, 3u);
+  EXPECT_EQ(state->codes.trained_nodes, 1'500u);
+  EXPECT_EQ(state->codes.cut_rows, 17u);
+  EXPECT_TRUE(state->codes.exact);
 }
 
 TEST(ImageState, names_the_type_of_the_components) {
