@@ -151,7 +151,8 @@ class ImageCodes : public SimStore {
     database_.reset();
   }
   std::uint64_t damage_found() {
-    const auto report = engine::verify_store(fs_, "/store", {});
+    const auto copy = fs_.clone();  // the store may be open
+    const auto report = engine::verify_store(*copy, "/store", {});
     EXPECT_TRUE(report.ok()) << report.status().to_string();
     std::uint64_t found = 0;
     for (const VerifyFinding& finding : report->findings) {
