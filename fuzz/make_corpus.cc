@@ -12,6 +12,7 @@
 #include "fuzz/targets/image_input.h"
 #include "fuzz/targets/use_store.h"
 #include "holdfast/database.h"
+#include "index/code_image.h"
 #include "storage/file_names.h"
 #include "storage/manifest.h"
 #include "storage/wal_writer.h"
@@ -109,6 +110,29 @@ void build(SimFileSystem& fs, const Shape& shape) {
   fs.power_off();  // what the destructors would still write
 }
 
+/// The same image with codes, of which collections as small as these have none: of the rows of its one chunk.
+ImageInput with_codes(ImageInput image) {
+  engine::ImageState state = engine::decode_image_state(image.state, image.lsn).value();
+  index::VectorTable vectors(state.config.dimension, state.config.metric);
+  require(vectors.reserve(state.graph_end));
+  std::vector<Slot> rows;
+  for (Slot slot = 0; slot < state.graph_end; ++slot) {
+    vectors.assign(slot, vector_of(slot, state.config.dimension));
+    rows.push_back(slot);
+  }
+  state.codes = {3, state.graph_end, 1, false};
+  index::CodeTable codes(index::Quantizer::train(vectors, rows), {state.codes.training, state.codes.trained_nodes});
+  require(codes.reserve(state.graph_end));
+  for (const Slot slot : rows) codes.assign(vectors, slot);
+  index::encode_quantizer(codes.quantizer(), state.codes.training,
+                          image.data[static_cast<std::size_t>(engine::ExtentKind::quantizer)]);
+  Bytes& data = image.data[static_cast<std::size_t>(engine::ExtentKind::codes)];
+  index::encode_code_head(codes, image.lsn, 0, std::vector<bool>(rows.size(), true), data);
+  for (const Slot slot : rows) put_bytes(data, std::as_bytes(std::span(codes.row(slot), state.config.dimension)));
+  image.state = engine::encode_image_state(state);
+  return image;
+}
+
 void seeds_of_store(const Shape& shape) {
   SimFileSystem alive(7);
   build(alive, shape);
@@ -135,7 +159,11 @@ void seeds_of_store(const Shape& shape) {
     put(state, manifest->lsn);
     put_bytes(state, manifest->state);
     seed_choice("manifest", name + "-state-" + base, 2, state);
-    if (const auto image = image_of(*disk, directory, *manifest)) seed("image", name + "-" + base, pack_image(*image));
+    const auto image = image_of(*disk, directory, *manifest);
+    if (!image) continue;
+    seed("image", name + "-" + base, pack_image(*image));
+    const bool nodes = engine::decode_image_state(image->state, image->lsn).value().graph_end != 0;
+    if (nodes) seed("image", name + "-codes-" + base, pack_image(with_codes(*image)));
   }
 }
 
