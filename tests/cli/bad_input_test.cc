@@ -270,7 +270,7 @@ TEST_F(BadInput, QuarantinedCollectionsAreNamed) {
   std::string directory;  // of "points": the manifest of the empty collection names no extents and is small
   for (const auto& entry : std::filesystem::recursive_directory_iterator(store_)) {
     const bool is_manifest = entry.path().filename().string().starts_with("manifest-");
-    if (is_manifest && entry.file_size() > 200) directory = entry.path().parent_path();
+    if (is_manifest && entry.file_size() > 300) directory = entry.path().parent_path();
   }
   ASSERT_NE(directory, "");
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {

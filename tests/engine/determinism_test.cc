@@ -5,6 +5,7 @@
 #include <map>
 #include <tuple>
 
+#include "engine/image.h"
 #include "engine/store_fixture.h"
 #include "storage/extent.h"
 #include "storage/file_names.h"
@@ -124,18 +125,27 @@ TEST_P(Determinism, OneLogGivesTheSameFilesWhateverTheNumberOfThreads) {
   }
 }
 
+/// Codes are trained when the background comes to it, on the nodes that are there then. No answer depends on them.
+Canonical without_codes(Canonical image) {
+  std::erase_if(image, [](const auto& extent) {
+    const engine::ExtentKind kind = engine::kind_of(extent.first.first);
+    return kind == engine::ExtentKind::codes || kind == engine::ExtentKind::quantizer;
+  });
+  return image;
+}
+
 TEST_P(Determinism, TheBackgroundBuildsTheSameImage) {
   SimFileSystem log(5);
   ASSERT_NO_FATAL_FAILURE(write_log(log, GetParam()));
   const auto by_hand = log.clone();
   ASSERT_NO_FATAL_FAILURE(build_image(*by_hand, 1, false));
-  const Canonical expected = canonical_image(*by_hand, "/store");
+  const Canonical expected = without_codes(canonical_image(*by_hand, "/store"));
   ASSERT_GE(expected.size(), 6U);
   for (const unsigned threads : {1U, 4U}) {
     SCOPED_TRACE(std::to_string(threads) + " threads");
     const auto fs = log.clone();
     ASSERT_NO_FATAL_FAILURE(build_image(*fs, threads, true));
-    const Canonical found = canonical_image(*fs, "/store");
+    const Canonical found = without_codes(canonical_image(*fs, "/store"));
     ASSERT_EQ(expected.size(), found.size());
     for (const auto& [place, bytes] : expected) {
       const auto same = found.find(place);

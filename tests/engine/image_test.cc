@@ -101,7 +101,8 @@ TEST(ImageState, an_epoch_without_a_successor_is_refused) {
 // The second of two was ignored.
 TEST(ImageState, a_marker_that_stands_twice_is_refused) {
   Bytes bytes = encode_image_state(sample());
-  bytes[bytes.size() - 6 - 4] = std::byte{'a'};  // u32 1 | 'b' | u32 1 | '2' | u32 0, the runs of ids
+  // u32 1 | 'b' | u32 1 | '2' | u32 0, the runs of ids | 25 bytes about codes
+  bytes[bytes.size() - 6 - 4 - 25] = std::byte{'a'};
   EXPECT_EQ(decode_image_state(bytes, 3).status().message(), "manifest: markers are not in order");
 }
 

@@ -82,6 +82,23 @@ Status fill(Collection& collection, bool uuids) {
   return collection.write(markers).status();
 }
 
+/// Enough nodes for codes, which the second image names again; some rows were used again since.
+Status fill_with_codes(Collection& collection) {
+  for (std::uint64_t first = 0; first < 1'100; first += 100) {
+    WriteBatch batch;
+    for (std::uint64_t n = first; n < first + 100; ++n) batch.upsert(PointId(n), vector_of(n), "");
+    HF_TRY(collection.write(batch).status());
+  }
+  HF_TRY(collection.wait_until_indexed());
+  HF_TRY(collection.checkpoint());
+  for (std::uint64_t n = 5; n < 1'100; n += 100) HF_TRY(collection.erase(PointId(n)).status());
+  HF_TRY(collection.vacuum());
+  for (std::uint64_t n = 1'100; n < 1'105; ++n)
+    HF_TRY(collection.upsert(PointId(n), vector_of(n), payload_of(n)).status());
+  HF_TRY(collection.wait_until_indexed());
+  return collection.checkpoint();
+}
+
 json to_json(const Hits& hits) {
   json list = json::array();
   for (const Hit& hit : hits) {
@@ -140,6 +157,9 @@ Result<Database> write_golden_store(const std::filesystem::path& path) {
   config.type = ComponentType::i8;
   HF_ASSIGN(Collection bytes, database.create_collection("bytes", config));
   HF_TRY(fill(bytes, true));
+  config.type = ComponentType::f32;
+  HF_ASSIGN(Collection coded, database.create_collection("coded", config));
+  HF_TRY(fill_with_codes(coded));
   return database;
 }
 

@@ -4,7 +4,8 @@
 // answers that it gave on the day it was written in v<version>/answers.json. It has two collections (l2 with numbers as
 // ids, cosine with UUIDs), payloads, deletes, updates, markers, two checkpoints with a graph, and a tail in the log
 // that neither has seen; since version 2 points with several vectors, a vacuum, and rows that were used again; since
-// version 4 two more collections, whose vectors are stored as f16 and i8, and a third checkpoint, which patches.
+// version 4 two more collections, whose vectors are stored as f16 and i8, a third checkpoint, which patches, and
+// a collection with codes.
 #pragma once
 
 #include <filesystem>

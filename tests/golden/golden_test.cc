@@ -78,7 +78,7 @@ TEST_P(GoldenStore, IsWholeAndTakesWrites) {
   if (!HasFailure()) std::printf("golden store %s: whole, takes writes\n", GetParam().c_str());
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, GoldenStore, ::testing::Values("v1", "v2", "v3"),
+INSTANTIATE_TEST_SUITE_P(Formats, GoldenStore, ::testing::Values("v1", "v2", "v3", "v4"),
                          [](const auto& format) { return format.param; });
 
 }  // namespace
