@@ -30,7 +30,7 @@ class ImageWriter {
         graph_end_(graph_end),
         last_(last),
         manifest_(manifest),
-        planner_(state, known_),
+        planner_(state, known_, view.slot_end),
         codes_(codes_of_image(state, view, last)) {
     for (const ExtentInfo& extent : last.manifest.extents) known_[{extent.kind, extent.first_slot}] = &extent;
     state.store.arrivals().for_each_run(view.growing_begin, view.growing_end, [this](std::span<const Slot> run) {

@@ -1,5 +1,7 @@
 #include "engine/patch_plan.h"
 
+#include <algorithm>
+
 #include "base/plant.h"
 #include "storage/extent_patch.h"
 #include "storage/file_names.h"
@@ -10,7 +12,9 @@ using storage::ExtentInfo;
 
 namespace {
 
-constexpr std::uint64_t kParts = 64;  ///< of a chunk's rows
+constexpr std::uint64_t kParts = 64;                 ///< of a chunk's rows
+constexpr std::uint64_t kPartsMax = kParts / 4 * 3;  ///< that a patch may hold
+constexpr std::uint32_t kTurns = 8;                  ///< one in so many chunks is written when it is due
 
 /// How many of kParts of the rows a patch may hold (N2): 16 to 39. Multiples of the golden ratio are spread evenly,
 /// however many there are (Weyl).
@@ -55,8 +59,15 @@ bool PatchPlanner::read_patched_rows(ExtentKind kind, const PatchPlan& plan, std
 }
 
 void PatchPlanner::decide(ExtentKind kind, Slot begin, std::uint32_t rows, PatchPlan& plan) {
-  const bool filled_up = rows == kChunkSlots && plan.base->slot_count < rows;                          // N3
-  if (!has_patches(kind) || filled_up || plan.rows.size() * kParts > rows * patch_parts_max(begin)) {  // N2
+  const bool filled_up = rows == kChunkSlots && plan.base->slot_count < rows;  // N3
+  const std::uint64_t patched = plan.rows.size() * kParts;
+  bool written = !has_patches(kind) || filled_up || patched > rows * kPartsMax;
+  if (!written && patched > rows * patch_parts_max(begin)) {  // N2
+    std::uint32_t& others = written_when_due_[kind];
+    written = others < std::max(chunks_ / kTurns, 1U);
+    others += written ? 1 : 0;
+  }
+  if (written) {
     plan = PatchPlan();
   } else if (plan.rows.empty()) {
     plan.fate = PatchPlan::Fate::named_again;

@@ -3,9 +3,11 @@
 // Invariants
 //  N1. A patch holds every row that may differ from the base: the rows of the patch before it, those that changed since
 //      the last image, and all beyond the base's rows.
-//  N2. Once a certain part of a chunk's rows stands in the patch, it is written anew: a quarter in some chunks, five
-//      eighths in others, spread evenly, so that chunks whose patches grow alike do not come due at the same
-//      checkpoint. That bounds what a checkpoint writes for its changes, and what an image takes on the disk.
+//  N2. Once a certain part of a chunk's rows stands in the patch, it is due to be written anew: a quarter in some
+//      chunks, five eighths in others, spread evenly, so that chunks whose patches grow alike do not come due at the
+//      same checkpoint. Of each kind a checkpoint writes one chunk in eight, at least one, for that reason, and patches
+//      the others until three quarters of their rows stand in the patch. That bounds what a checkpoint writes for its
+//      changes, and what an image takes on the disk.
 //  N3. A chunk that has just filled up is written anew: from then on it is mapped.
 //  N4. What is known to be damaged is neither named again nor patched (checkpoint.cc, K4).
 #pragma once
@@ -33,7 +35,9 @@ struct PatchPlan {
 
 class PatchPlanner {
  public:
-  PatchPlanner(CollectionState& state, const KnownExtents& known) : state_(state), known_(known) {}
+  /// For an image of the rows below `end`.
+  PatchPlanner(CollectionState& state, const KnownExtents& known, Slot end)
+      : state_(state), known_(known), chunks_((end + kChunkSlots - 1) >> kChunkBits) {}
 
   /// For the rows [begin, end) of a chunk. `changed`: whether any of them did; `row_changed(slot)`: which.
   template <class RowChanged>
@@ -68,10 +72,12 @@ class PatchPlanner {
   }
   /// False: it cannot be read.
   bool read_patched_rows(ExtentKind kind, const PatchPlan& plan, std::vector<bool>& in_patch) const;
-  static void decide(ExtentKind kind, Slot begin, std::uint32_t rows, PatchPlan& plan);
+  void decide(ExtentKind kind, Slot begin, std::uint32_t rows, PatchPlan& plan);
 
   CollectionState& state_;
   const KnownExtents& known_;
+  const std::uint32_t chunks_;
+  std::map<ExtentKind, std::uint32_t> written_when_due_;  ///< chunks, in this checkpoint
 };
 
 }  // namespace holdfast::engine
