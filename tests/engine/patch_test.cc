@@ -62,6 +62,10 @@ class PatchTest : public SimStore {
     if (collection.snapshot().size() != model_.size()) {
       return ::testing::AssertionFailure() << collection.snapshot().size() << " points, not " << model_.size();
     }
+    std::uint64_t next = 0;  // rows of older versions must not live again
+    if (const auto ids = collection.snapshot().ids(0, 100'000, &next); !ids.ok() || ids->size() != model_.size()) {
+      return ::testing::AssertionFailure() << "the ids of another number of points";
+    }
     for (const auto& [id, seed] : model_) {
       if (auto held = holds(collection, id, seed); !held) return held;
     }
