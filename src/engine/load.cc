@@ -245,6 +245,14 @@ struct IdExtents {
   std::shared_ptr<const Extent> growing;            ///< null: there are no such rows
 };
 
+/// To the graph mutator. Its mutex is not taken: nobody else has the collection yet, and whoever opens it holds the
+/// database's mutex, before which this one may be held.
+void hand_over(CollectionState& state, std::uint64_t training,
+               std::unique_ptr<ImageCodes> codes) HF_NO_THREAD_SAFETY_ANALYSIS {
+  state.mutator.coding.last_training = training;
+  if (training != 0) state.mutator.coding.image = std::move(codes);
+}
+
 Status attach_extents(CollectionState& state, const Parts& parts, const ImageState& image, IdExtents& ids) {
   std::vector<ChunkExtents> chunks((image.view.slot_end + kChunkSlots - 1) >> kChunkBits);
   ids.runs.resize(image.run_floors.size());
@@ -269,9 +277,7 @@ Status attach_extents(CollectionState& state, const Parts& parts, const ImageSta
     }
   }
   for (const ChunkExtents& chunk : chunks) HF_TRY(attach_chunk(state, chunk, image));
-  MutexLock lock(state.graph_mutex);
-  state.mutator.coding.last_training = image.codes.training;
-  if (image.codes.training != 0) state.mutator.coding.image = std::move(codes);
+  hand_over(state, image.codes.training, std::move(codes));
   return {};
 }
 
