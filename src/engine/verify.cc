@@ -213,16 +213,21 @@ class CollectionVerifier {
     if (!state.ok()) {
       const StatusCode code = state.status().code();
       if (code != StatusCode::data_damaged && code != StatusCode::not_found) return state.status();
-      // What is broken was named above; say so only if it was not.
-      const auto named = std::any_of(report_.findings.begin(), report_.findings.end(), [&](const VerifyFinding& f) {
-        return f.collection == entry_.name && f.severity == Severity::damage;
-      });
-      if (!named) add_load_damage(std::string(state.status().message()));
+      if (!is_named()) add_load_damage(std::string(state.status().message()));
       return {};
     }
+    const RecoveryReport& report = (*state)->report;
+    if (report.fell_back && !is_named()) add_load_damage(report.notes.empty() ? "fell back" : report.notes.front());
     check_points(**state);
     if (options_.level == VerifyLevel::full) check_codes(**state);
     return {};
+  }
+
+  /// What is broken may have been named when its file was read; it is said again only if it was not.
+  [[nodiscard]] bool is_named() const {
+    return std::any_of(report_.findings.begin(), report_.findings.end(), [&](const VerifyFinding& f) {
+      return f.collection == entry_.name && f.severity == Severity::damage;
+    });
   }
 
   /// "<number>.ext (level0): graph chunk 0, byte 132: ...": the place within the data of that extent.
