@@ -2,13 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
 #include "engine/image.h"
 #include "engine/store_fixture.h"
+#include "engine/verify.h"
 #include "index/read_check.h"
 #include "storage/file_names.h"
+#include "storage/manifest.h"
 
 namespace holdfast::testing {
 namespace {
@@ -189,6 +192,48 @@ TEST(IdRunsOfAStore, ManyCheckpointsKeepFewRunsAndLoseNoId) {
   }
   EXPECT_GE(most, 3U) << "runs never were side by side";
   EXPECT_LE(most, 2 * 8U) << "of two generations";
+}
+
+/// Exchanges the first two entries of the newest run, behind right checksums.
+void forge_run(SimFileSystem& disk, const std::string& directory) {
+  const auto generations = storage::list_manifests(disk, directory);
+  HF_ASSERT_OK(generations);
+  storage::Manifest manifest = *storage::read_manifest(disk, directory, generations->front());
+  const std::string extents = os::join(directory, storage::kExtentDirectory);
+  for (storage::ExtentInfo& info : manifest.extents) {
+    if (info.kind != static_cast<std::uint8_t>(engine::ExtentKind::ids_run)) continue;
+    const auto extent = storage::Extent::open(disk, extents, manifest.collection, info);
+    HF_ASSERT_OK(extent);
+    Bytes data((*extent)->data().begin(), (*extent)->data().end());
+    constexpr std::size_t kEntry = 24;
+    const std::size_t begin = 16 + kEntry * load<std::uint64_t>(data.data() + 8);
+    std::swap_ranges(data.begin() + begin, data.begin() + begin + kEntry, data.begin() + begin + kEntry);
+    info.number = manifest.next_extent++;
+    auto writer = storage::ExtentWriter::create(disk, extents, manifest.collection, info);
+    HF_ASSERT_OK(writer);
+    HF_ASSERT_OK((*writer)->append(data));
+    info = *(*writer)->finish();
+  }
+  HF_ASSERT_OK(storage::write_manifest(disk, directory, manifest));
+}
+
+// It loaded the image before, which was sound, and said nothing.
+TEST(IdRunsOfAStore, VerifyNamesANewestImageThatContradictsItself) {
+  SimFileSystem disk(2);
+  auto database = Database::open_with("/s", options_on(disk));
+  HF_ASSERT_OK(database);
+  CollectionConfig config;
+  config.dimension = 4;
+  auto collection = database->create_collection("c", config);
+  HF_ASSERT_OK(collection);
+  for (std::uint64_t id = 1; id <= 5; ++id) HF_ASSERT_OK(collection->upsert(id, vector_of(id, 4)));
+  HF_ASSERT_OK(collection->checkpoint());
+  HF_ASSERT_OK(database->close());
+  EXPECT_FALSE(engine::verify_store(disk, "/s", {})->damaged());
+  for (const auto& entry : disk.list("/s").value()) {
+    if (entry.is_directory) ASSERT_NO_FATAL_FAILURE(forge_run(disk, os::join("/s", entry.name)));
+  }
+  EXPECT_TRUE(engine::verify_store(disk, "/s", {})->damaged());
 }
 
 }  // namespace
