@@ -217,7 +217,9 @@ class CollectionVerifier {
       return {};
     }
     const RecoveryReport& report = (*state)->report;
-    if (report.fell_back && !is_named()) add_load_damage(report.notes.empty() ? "fell back" : report.notes.front());
+    if (options_.level == VerifyLevel::full && report.fell_back && !is_named()) {
+      add_load_damage(report.notes.empty() ? "the newest image is of no use" : report.notes.front());
+    }
     check_points(**state);
     if (options_.level == VerifyLevel::full) check_codes(**state);
     return {};
