@@ -113,8 +113,8 @@ void GraphStore::publish_list(Slot slot, int level, NeighborList* list) noexcept
                         std::memory_order_relaxed);
   raise(chunk->changed, list->epoch);  // pairs: changed_epoch
   // A node with upper levels comes and goes by its list of level 0.
-  const bool was_mapped = row < chunk->mapped_rows && is_checked(*chunk, row) &&
-                          chunk->mapped[std::size_t{row} * row_numbers_] != kNoNode;
+  const bool was_mapped =
+      row < chunk->mapped_rows && is_checked(*chunk, row) && chunk->mapped[std::size_t{row} * row_numbers_] != kNoNode;
   const bool was_node = old == nullptr ? was_mapped : !old->removed();
   const bool upper_too = chunk->uppers[row] != nullptr && (list->removed() || !was_node);
   if (level > 0 || upper_too) raise(chunk->changed_upper, list->epoch);  // pairs: changed_upper_epoch
