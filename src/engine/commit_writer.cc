@@ -88,6 +88,8 @@ Status CommitWriter::look_up(const std::vector<PreparedOperation>& batch) {
       for (Slot slot = head; slot != kNoSlot && check.ok(); slot = store_.slots_.next_value(slot)) {
         store_.slots_.touch(slot);
         (void)store_.graph_.mapped_as_node(slot);
+        // Nobody follows the chain of a dead point, whose other rows may be those of other points already.
+        if (store_.slots_.died(head) != kNeverDied && !HF_PLANTED(chains_of_the_dead_are_followed)) break;
         if (++values <= kMaxValues && store_.slots_.belongs_to(head, slot)) continue;
         if (!check.ok()) break;
         loaded_.resize(known);

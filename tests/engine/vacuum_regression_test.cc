@@ -86,6 +86,37 @@ TEST_F(OneCollection, a_row_that_dies_while_it_becomes_a_node_keeps_its_vector_i
   EXPECT_EQ(std::vector<float>(row, row + 8), vector) << "walks through the dead node go astray";
 }
 
+/// The rows of a point that died are used again one by one: until its head is, the id leads to a chain that goes on in
+/// another point.
+TEST_F(OneCollection, a_dead_point_may_be_written_again_when_some_of_its_rows_are_those_of_others) {
+  constexpr Slot kHead = 20, kSecond = 21;
+  const auto state = open();
+  for (std::uint64_t id = 100; id < 100 + kHead; ++id) HF_ASSERT_OK(put(*state, id, id));
+  HF_ASSERT_OK(engine::wait_until_indexed(*state));
+  HF_ASSERT_OK(engine::write(*state, values_batch(7, 2, 8), {}));
+  PointStore& store = state->store;
+  const View before = *engine::Pin(store.pins());
+  const std::vector<index::NewNode> head{{kHead, 0}};
+  std::vector<index::RetiredList> retired;
+  const index::GraphRoot root = store.graph_writer().insert(before.graph, head, 1, retired).value();
+  for (const index::RetiredList& list : retired) index::release_list(list.list);  // nobody reads
+  store.publish_graph({root, before.growing_begin + 1, head, 0});
+
+  HF_ASSERT_OK(erase(*state, 7));
+  // The indexer passes the second row; the first is a node until a vacuum.
+  while (engine::Pin(store.pins())->growing_begin <= kSecond) HF_ASSERT_OK(engine::index_step(*state));
+  for (std::uint64_t id = 200; store.slots().id(kSecond).number() == 7; ++id) {
+    ASSERT_LT(id, 210U) << "the second row is never used again";
+    HF_ASSERT_OK(put(*state, id, id));
+  }
+  ASSERT_EQ(store.slots().id(kHead).number(), 7U);
+  HF_ASSERT_OK(erase(*state, 7));  // no effect, and no error
+  HF_ASSERT_OK(engine::write(*state, values_batch(7, 3, 8), {}));
+  const auto point = engine::get(*state, *engine::Pin(store.pins()), 7);
+  HF_ASSERT_OK(point);
+  EXPECT_EQ(point->values, 3U);
+}
+
 class DamagedPage : public OneCollection {
  protected:
   static constexpr std::uint64_t kPageRows = 1'024;  // of 64 bytes in one checksummed page
