@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/image.h"
+#include "engine/patch_plan.h"
 #include "index/code_image.h"
 #include "index/read_check.h"
 #include "storage/file_names.h"
@@ -15,12 +16,8 @@ namespace {
 
 constexpr std::uint64_t kParts = 64;  ///< of a chunk's nodes
 
-/// How many of kParts of the nodes may be without a code: 12 to 19, spread like the limits of patches (patch_plan.cc).
-std::uint64_t lacking_parts_max(Slot begin) noexcept {
-  constexpr std::uint64_t kGolden = 40'503;  // of 2^16
-  const std::uint64_t spread = (begin >> kChunkBits) * kGolden & 0xFFFF;
-  return kParts * 3 / 16 + (spread * (kParts / 8) >> 16);
-}
+/// How many of kParts of the nodes may be without a code: 12 to 19.
+std::uint64_t lacking_parts_max(Slot begin) noexcept { return kParts * 3 / 16 + spread_over_chunks(begin, kParts / 8); }
 
 }  // namespace
 

@@ -16,13 +16,8 @@ constexpr std::uint64_t kParts = 64;                 ///< of a chunk's rows
 constexpr std::uint64_t kPartsMax = kParts / 4 * 3;  ///< that a patch may hold
 constexpr std::uint32_t kTurns = 8;                  ///< one in so many chunks is written when it is due
 
-/// How many of kParts of the rows a patch may hold (N2): 16 to 39. Multiples of the golden ratio are spread evenly,
-/// however many there are (Weyl).
-std::uint64_t patch_parts_max(Slot begin) noexcept {
-  constexpr std::uint64_t kGolden = 40'503;  // of 2^16
-  const std::uint64_t spread = (begin >> kChunkBits) * kGolden & 0xFFFF;
-  return kParts / 4 + (spread * (kParts * 3 / 8) >> 16);
-}
+/// How many of kParts of the rows a patch may hold (N2): 16 to 39.
+std::uint64_t patch_parts_max(Slot begin) noexcept { return kParts / 4 + spread_over_chunks(begin, kParts * 3 / 8); }
 
 }  // namespace
 

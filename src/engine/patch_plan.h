@@ -22,6 +22,13 @@
 
 namespace holdfast::engine {
 
+/// A part of `parts` for the chunk that begins at `begin`. Multiples of the golden ratio are spread evenly, however
+/// many chunks there are (Weyl): limits that differ by it keep chunks that change alike from coming due together.
+[[nodiscard]] constexpr std::uint64_t spread_over_chunks(Slot begin, std::uint64_t parts) noexcept {
+  constexpr std::uint64_t kGolden = 40'503;  // of 2^16
+  return (((begin >> kChunkBits) * kGolden & 0xFFFF) * parts) >> 16;
+}
+
 /// The extents of an image by kind (patches with kPatchBit) and first slot.
 using KnownExtents = std::map<std::pair<std::uint8_t, Slot>, const storage::ExtentInfo*>;
 

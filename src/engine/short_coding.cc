@@ -66,7 +66,7 @@ bool wants_short_codes(const CollectionState& state, const View& view) {
   const ShortCodingState& coding = state.mutator.short_coding;
   if (!state.short_codes_wanted.load(std::memory_order_relaxed)) return false;
   if (view.codes == nullptr || view.codes->exact() || coding.useless || coding.given_up) return false;
-  return !coding.published || has_drifted(*coding.published, view);
+  return coding.making || !coding.published || has_drifted(*coding.published, view);
 }
 
 bool short_codes_piece(CollectionState& state, const View& view, PendingGraph& made) {
@@ -85,6 +85,7 @@ bool short_codes_piece(CollectionState& state, const View& view, PendingGraph& m
     return false;
   }
   if (coding.next < coding.end) return false;
+  coding.making->set_cut_rows(0);  // what the sample did not show is no drift: another sample would show no more
   made.root = view.graph;
   ++made.root.epoch;
   made.growing_begin = view.growing_begin;

@@ -75,6 +75,7 @@ class ShortCodes {
   /// Rows that reach far beyond the sample along its axes, of all that were assigned: of many of them distances say
   /// less. None for nibbles, whose ranges are those of the codes of 8 bits.
   [[nodiscard]] std::uint64_t cut_rows() const noexcept { return cut_rows_.load(std::memory_order_relaxed); }
+  void set_cut_rows(std::uint64_t rows) noexcept { cut_rows_.store(rows, std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t memory_bytes() const noexcept { return rows_.memory_bytes() + axes_.memory_bytes(); }
 
  private:

@@ -55,16 +55,6 @@ class Codes : public ::testing::Test {
     }
     return all;
   }
-  static void expect_same(const std::vector<Hits>& before, const std::vector<Hits>& after) {
-    ASSERT_EQ(before.size(), after.size());
-    for (std::size_t i = 0; i < before.size(); ++i) {
-      ASSERT_EQ(before[i].size(), after[i].size());
-      for (std::size_t j = 0; j < before[i].size(); ++j) {
-        EXPECT_EQ(before[i][j].id, after[i][j].id);
-        EXPECT_EQ(before[i][j].distance, after[i][j].distance);
-      }
-    }
-  }
   /// Distances are exact, and as many of the nearest are found as by a walk by rows, which a cursor's is.
   static void expect_good(const Snapshot& snapshot, float scale = 1) {
     std::size_t found = 0;
@@ -120,8 +110,8 @@ TEST_F(Codes, SnapshotsKeepTheCodesThatTheyBeganWith) {
   put(3'000, 12'000);  // they are outgrown
   EXPECT_EQ(2U, collection_->stats().code_trainings);
   EXPECT_GE(collection_->stats().retained_bytes, 3'000U * kDimension) << "the codes that the snapshot reads";
-  expect_same(without_before, answers(without));
-  expect_same(with_before, answers(with));
+  expect_same_answers(without_before, answers(without));
+  expect_same_answers(with_before, answers(with));
   expect_good(collection_->snapshot());
 }
 

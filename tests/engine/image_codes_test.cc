@@ -95,16 +95,6 @@ class ImageCodes : public SimStore {
     }
     return all;
   }
-  static void expect_same(const std::vector<Hits>& before, const std::vector<Hits>& after) {
-    ASSERT_EQ(before.size(), after.size());
-    for (std::size_t i = 0; i < before.size(); ++i) {
-      ASSERT_EQ(before[i].size(), after[i].size());
-      for (std::size_t j = 0; j < before[i].size(); ++j) {
-        EXPECT_EQ(before[i][j].id, after[i][j].id);
-        EXPECT_EQ(before[i][j].distance, after[i][j].distance);
-      }
-    }
-  }
 
   std::string directory() {
     for (const auto& file : fs_.files()) {
@@ -182,7 +172,7 @@ TEST_F(ImageCodes, come_back_without_training) {
   HF_ASSERT_OK(c().wait_until_indexed());
   EXPECT_GE(c().stats().code_bytes, kPoints * kDimension);
   EXPECT_EQ(0U, c().stats().code_trainings);
-  expect_same(before, answers());
+  expect_same_answers(before, answers());
   expect_all_found();
   EXPECT_EQ(0U, damage_found()) << messages_;
 }
@@ -342,7 +332,7 @@ TEST_P(DamagedCodes, are_made_anew_and_no_answer_changes) {
   EXPECT_EQ(GetParam().trained ? 1U : 0U, c().stats().code_trainings);
   EXPECT_GE(c().stats().code_bytes, kPoints * kDimension);
   EXPECT_EQ(1U, c().stats().damaged_pages);
-  expect_same(before, answers());
+  expect_same_answers(before, answers());
   HF_ASSERT_OK(c().checkpoint());
   EXPECT_NE(damaged.number, named(GetParam().kind)->number);
   put_all(6'000, 6'001, 0);

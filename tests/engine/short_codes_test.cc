@@ -32,6 +32,17 @@ class ShortCodesInTheEngine : public ::testing::Test {
     HF_ASSERT_OK(collection_->write(batch));
     HF_ASSERT_OK(collection_->wait_until_indexed());
   }
+  /// Most of the variance lies in the first components.
+  void put_flat(std::uint64_t begin, std::uint64_t end, float scale) {
+    WriteBatch batch;
+    for (std::uint64_t id = begin; id < end; ++id) {
+      std::vector<float> vector = vector_of(id, dimension_);
+      for (std::size_t i = 0; i < vector.size(); ++i) vector[i] *= i < 60 ? scale : 0.05F * scale;
+      batch.upsert(id, vector);
+    }
+    HF_ASSERT_OK(collection_->write(batch));
+    HF_ASSERT_OK(collection_->wait_until_indexed());
+  }
   /// The first one makes the collection want short codes.
   void ask_fast_once() {
     HF_ASSERT_OK(collection_->search(vector_of(1, dimension_), kFast));
@@ -45,16 +56,6 @@ class ShortCodesInTheEngine : public ::testing::Test {
       if (hits.ok()) all.push_back(std::move(hits).value());
     }
     return all;
-  }
-  static void expect_same(const std::vector<Hits>& before, const std::vector<Hits>& after) {
-    ASSERT_EQ(before.size(), after.size());
-    for (std::size_t i = 0; i < before.size(); ++i) {
-      ASSERT_EQ(before[i].size(), after[i].size());
-      for (std::size_t j = 0; j < before[i].size(); ++j) {
-        EXPECT_EQ(before[i][j].id, after[i][j].id);
-        EXPECT_EQ(before[i][j].distance, after[i][j].distance);
-      }
-    }
   }
   /// Distances are exact, and nearly as many of the nearest are found as by codes of 8 bits.
   void expect_good(const Snapshot& snapshot) const {
@@ -107,8 +108,8 @@ TEST_F(ShortCodesInTheEngine, SnapshotsKeepWhatTheyBeganWith) {
   const auto by_four_bits = answers(with);
   put(3'000, 12'000);  // codes of 8 bits are outgrown, so short ones are made again
   EXPECT_EQ(4U, collection_->stats().code_trainings);
-  expect_same(by_eight_bits, answers(before));
-  expect_same(by_four_bits, answers(with));
+  expect_same_answers(by_eight_bits, answers(before));
+  expect_same_answers(by_four_bits, answers(with));
   expect_good(collection_->snapshot());
 }
 
@@ -136,20 +137,28 @@ TEST_F(ShortCodesInTheEngine, AreNotMadeForFewComponents) {
 
 TEST_F(ShortCodesInTheEngine, OfVectorsWithFewPrincipalComponentsTakeTwoCacheLines) {
   create(400);
-  WriteBatch batch;
-  for (std::uint64_t id = 0; id < 2'000; ++id) {
-    // Most of the variance lies in the first components.
-    std::vector<float> vector = vector_of(id, dimension_);
-    for (std::size_t i = 60; i < vector.size(); ++i) vector[i] *= 0.05F;
-    batch.upsert(id, vector);
-  }
-  HF_ASSERT_OK(collection_->write(batch));
-  HF_ASSERT_OK(collection_->wait_until_indexed());
+  put_flat(0, 2'000, 1);
   const std::uint64_t without = collection_->stats().code_bytes;
   ask_fast_once();
   const std::uint64_t with = collection_->stats().code_bytes;
   EXPECT_GE(with, without + 2'000U * 128);
   EXPECT_LT(with - without, without / 2) << "nibbles would take half";
+  expect_good(collection_->snapshot());
+}
+
+// Axes are learned once more when many nodes lie beyond them, and not for ever.
+TEST_F(ShortCodesInTheEngine, AxesAreLearnedAnewWhenNodesComeThatReachBeyondThem) {
+  create(400);
+  put_flat(0, 10'100, 1);  // a full sample for the codes of 8 bits: they are not outgrown
+  ask_fast_once();
+  const std::uint64_t before = collection_->stats().code_trainings;
+  put_flat(20'000, 20'900, 3);
+  EXPECT_EQ(before, collection_->stats().code_trainings) << "these are few";
+  put_flat(30'000, 30'400, 3);
+  const std::uint64_t after = collection_->stats().code_trainings;
+  EXPECT_GT(after, before);
+  put_flat(40'000, 40'100, 3);
+  EXPECT_EQ(after, collection_->stats().code_trainings);
   expect_good(collection_->snapshot());
 }
 

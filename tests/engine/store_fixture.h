@@ -25,6 +25,18 @@ inline std::vector<float> vector_of(std::uint64_t seed, std::uint32_t dimension)
 
 inline std::string payload_of(std::uint64_t seed) { return "{\"n\":" + std::to_string(seed) + "}"; }
 
+/// The same ids at the same distances, in the same order.
+inline void expect_same_answers(const std::vector<Hits>& before, const std::vector<Hits>& after) {
+  ASSERT_EQ(before.size(), after.size());
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    ASSERT_EQ(before[i].size(), after[i].size());
+    for (std::size_t j = 0; j < before[i].size(); ++j) {
+      EXPECT_EQ(before[i][j].id, after[i][j].id);
+      EXPECT_EQ(before[i][j].distance, after[i][j].distance);
+    }
+  }
+}
+
 inline engine::EngineOptions options_on(os::FileSystem& fs, bool background = false) {
   engine::EngineOptions options;
   options.fs = &fs;
