@@ -106,9 +106,9 @@ Status attach_vectors(CollectionState& state, const std::shared_ptr<const Extent
   if (info.data_bytes != info.slot_count * state.store.vectors().stride()) {
     return {StatusCode::data_damaged, "vectors of the wrong size"};
   }
-  // A full chunk is mapped; a partial one is copied, since later rows of the chunk must be writable.
-  const bool mapped = info.slot_count == kChunkSlots;
-  if (!mapped || state.options.open.verify_on_open == VerifyOnOpen::everything) HF_TRY(extent->verify_all());
+  // The rows of the last chunk are verified here: small collections have no other, and fall back to the older image.
+  if (info.slot_count != kChunkSlots || state.options.open.verify_on_open == VerifyOnOpen::everything)
+    HF_TRY(extent->verify_all());
   const auto verify = [of = extent.get()](std::uint64_t offset, std::uint64_t length) {
     return of->verify(offset, length);
   };
@@ -144,14 +144,16 @@ class PartOpener {
         opened.texts = std::make_shared<const storage::Patch>(std::move(over), *part.base, storage::PatchShape());
       }
     } else if (part.patch != nullptr) {
-      HF_ASSIGN(opened.extent, if_there(Extent::open_patched(state_.fs, directory_, state_.uuid, *part.base,
-                                                             *part.patch, patch_shape(kind, state_.config), note())));
+      HF_ASSIGN(opened.extent,
+                if_there(Extent::open_patched(state_.fs, directory_, state_.uuid, *part.base, *part.patch,
+                                              patch_shape(kind, state_.config), note(), room_of(kind))));
     } else {
       // Rows are used again where they stand (VectorTable, V3).
       const bool written = kind == ExtentKind::vectors;
-      HF_ASSIGN(opened.extent, map(*part.base, written ? os::Mapping::private_writable : os::Mapping::read_only));
+      HF_ASSIGN(opened.extent,
+                map(*part.base, written ? os::Mapping::private_writable : os::Mapping::read_only, room_of(kind)));
     }
-    remember(kind, part, opened.extent);
+    remember(part, opened.extent);
     return opened;
   }
 
@@ -165,8 +167,12 @@ class PartOpener {
   }
 
  private:
-  Result<std::shared_ptr<const Extent>> map(const ExtentInfo& info, os::Mapping mapping) const {
-    return if_there(Extent::open(state_.fs, directory_, state_.uuid, info, mapping, note()));
+  /// Vectors have room for all rows of their chunk: the last one goes on growing where it is mapped.
+  [[nodiscard]] std::uint64_t room_of(ExtentKind kind) const noexcept {
+    return kind == ExtentKind::vectors ? std::uint64_t{kChunkSlots} * state_.store.vectors().stride() : 0;
+  }
+  Result<std::shared_ptr<const Extent>> map(const ExtentInfo& info, os::Mapping mapping, std::uint64_t room = 0) const {
+    return if_there(Extent::open(state_.fs, directory_, state_.uuid, info, mapping, note(), room));
   }
   Result<std::shared_ptr<const Extent>> if_there(Result<std::shared_ptr<const Extent>> opened) const {
     if (opened.status().code() == StatusCode::not_found && !HF_PLANTED(missing_extent_ends_the_open)) {
@@ -182,10 +188,9 @@ class PartOpener {
       damage.note_extent(page.extent.number, page.offset, page.status);
     };
   }
-  /// Everything stays mapped but what was put together in memory, and vectors of a chunk that is not full, which are
-  /// copied.
-  void remember(ExtentKind kind, const Part& part, const std::shared_ptr<const Extent>& extent) const {
-    if (extent->in_memory() || (kind == ExtentKind::vectors && extent->info().slot_count != kChunkSlots)) return;
+  /// Everything stays mapped but what was put together in memory.
+  void remember(const Part& part, const std::shared_ptr<const Extent>& extent) const {
+    if (extent->in_memory()) return;
     state_.mapped_extents.emplace(extent->info().number, extent);
     if (extent->patch() != nullptr) state_.mapped_extents.emplace(part.patch->number, extent->patch());
   }

@@ -125,8 +125,9 @@ void VectorTable::finish_row(Slot slot, std::byte* row) noexcept {
 
 Status VectorTable::verify_rows(Slot begin, Slot end) const {
   const MappedChunk* const chunk = mapped_chunk(begin >> kChunkBits);
-  if (chunk == nullptr || begin >= end || !chunk->rows.verify) return {};
-  return chunk->rows.verify((begin & (kChunkSlots - 1)) * stride_, (end - begin) * stride_);
+  const Slot first = begin & (kChunkSlots - 1);
+  if (chunk == nullptr || begin >= end || first >= chunk->count || !chunk->rows.verify) return {};
+  return chunk->rows.verify(first * stride_, std::min<Slot>(end - begin, chunk->count - first) * stride_);
 }
 
 void VectorTable::check(Slot slot) const noexcept {
@@ -166,7 +167,7 @@ Status VectorTable::attach(std::uint32_t chunk, std::uint32_t rows, MappedRows m
   if (chunk >= kMaxChunks) return {StatusCode::resource_exhausted, "a collection holds at most 2^31 rows"};
   std::byte* const data = mapped.bytes.data();
   const bool aligned = reinterpret_cast<std::uintptr_t>(data) % alignof(float) == 0;
-  if (rows == kChunkSlots && aligned) {
+  if (mapped.bytes.size() >= chunk_bytes() && aligned) {
     try {
       if (chunks_.size() <= chunk) chunks_.resize(chunk + 1);
       if (mapped_.size() <= chunk) mapped_.resize(chunk + 1);
@@ -176,6 +177,7 @@ Status VectorTable::attach(std::uint32_t chunk, std::uint32_t rows, MappedRows m
     }
     MappedChunk& made = *mapped_[chunk];
     made.rows = std::move(mapped);
+    made.count = rows;
     const bool sound = !made.rows.verify || (made.rows.all_verified && made.rows.all_verified());
     made.sound.store(sound, std::memory_order_relaxed);  // before readers exist
     if (!sound) unchecked_chunks_.fetch_add(1, std::memory_order_relaxed);

@@ -106,8 +106,8 @@ class VectorTable {
     std::shared_ptr<const void> owner;                                         ///< keeps the mapping alive
     std::function<bool()> all_verified = {};  ///< whether every byte was checked and found sound
   };
-  /// Before readers exist: chunk `chunk` is `rows` mapped rows. If rows < kChunkSlots they are copied into private
-  /// memory instead, since there must be room for the rest of the chunk. data_damaged if there are too few bytes.
+  /// Before readers exist: chunk `chunk` is `rows` mapped rows. If there is no room for the rest of the chunk behind
+  /// them, they are copied into private memory. data_damaged if there are too few bytes.
   Status attach(std::uint32_t chunk, std::uint32_t rows, MappedRows mapped);
   /// A page of the chunk's extent was found damaged that may have been checked before: rows of it are checked again.
   void distrust(std::uint32_t chunk) const;
@@ -126,6 +126,7 @@ class VectorTable {
   }
   struct MappedChunk {
     MappedRows rows;
+    std::uint32_t count = 0;  ///< rows of the file; those behind them are in private memory
     /// Every page is sound. Release by settle(), acquire by check(), for what was read of the pages.
     std::atomic<bool> sound{false};
   };

@@ -41,7 +41,7 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
   virtual ~MappedFile() = default;
   [[nodiscard]] ByteSpan bytes() const noexcept { return bytes_; }
-  /// Empty unless it is private_writable.
+  /// The same and the room behind it; empty unless it is private_writable.
   [[nodiscard]] std::span<std::byte> writable() const noexcept { return writable_; }
 
  protected:
@@ -68,9 +68,12 @@ class File {
   /// fdatasync: data and size are durable when it returns ok. After an error the state of the file's unsynced
   /// pages is unknown; calling it again proves nothing.
   virtual Status sync() = 0;
-  /// The whole file as it is now. An empty file gives an empty span.
-  [[nodiscard]] virtual Result<std::unique_ptr<MappedFile>> map(Mapping mapping) const = 0;
-  [[nodiscard]] Result<std::unique_ptr<MappedFile>> map() const { return map(Mapping::read_only); }
+  /// The whole file as it is now. An empty file gives an empty span. With private_writable, what may be written is at
+  /// least `room` bytes long: zeroed memory that belongs to no file follows the file's bytes.
+  [[nodiscard]] virtual Result<std::unique_ptr<MappedFile>> map(Mapping mapping, std::uint64_t room) const = 0;
+  [[nodiscard]] Result<std::unique_ptr<MappedFile>> map(Mapping mapping = Mapping::read_only) const {
+    return map(mapping, 0);
+  }
 };
 
 /// Held until destroyed.

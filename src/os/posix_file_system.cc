@@ -31,15 +31,29 @@ namespace {
 
 class PosixMap final : public MappedFile {
  public:
-  PosixMap(void* address, std::size_t size, Mapping mapping) noexcept { own(address, size, mapping); }
-  void own(void* address, std::size_t size, Mapping mapping) noexcept {
+  /// `mapped` bytes from `address` on, the first `size` of which are those of the file.
+  void own(void* address, std::size_t mapped, std::size_t size, Mapping mapping) noexcept {
+    address_ = address;
+    mapped_ = mapped;
     bytes_ = ByteSpan(static_cast<const std::byte*>(address), size);
-    if (mapping == Mapping::private_writable) writable_ = {static_cast<std::byte*>(address), size};
+    if (mapping == Mapping::private_writable) writable_ = {static_cast<std::byte*>(address), mapped};
   }
   ~PosixMap() override {
-    if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+    if (mapped_ != 0) ::munmap(address_, mapped_);
   }
+
+ private:
+  void* address_ = nullptr;
+  std::size_t mapped_ = 0;
 };
+
+void* retry_map(void* at, std::size_t bytes, int protection, int flags, int fd) noexcept {
+  void* address = nullptr;
+  do {
+    address = ::mmap(at, bytes, protection, flags, fd, 0);
+  } while (address == MAP_FAILED && errno == EINTR);
+  return address;
+}
 
 class PosixFile final : public File {
  public:
@@ -98,21 +112,24 @@ class PosixFile final : public File {
   }
 
   using File::map;
-  Result<std::unique_ptr<MappedFile>> map(Mapping mapping) const override {
+  Result<std::unique_ptr<MappedFile>> map(Mapping mapping, std::uint64_t room) const override {
     HF_ASSIGN(const std::uint64_t size, this->size());
-    if (size == 0) return std::unique_ptr<MappedFile>(std::make_unique<PosixMap>(nullptr, 0, mapping));
+    auto map = std::make_unique<PosixMap>();  // first: a mapping without an owner would stay for ever
     // Of a private mapping only what is written takes memory: nothing is set aside for the rest.
     const bool writable = mapping == Mapping::private_writable;
     const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
     const int flags = writable ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED;
-    auto map =
-        std::make_unique<PosixMap>(nullptr, 0, mapping);  // first: a mapping without an owner would stay for ever
-    void* address = nullptr;
-    do {
-      address = ::mmap(nullptr, size, protection, flags, fd_.get(), 0);
-    } while (address == MAP_FAILED && errno == EINTR);
-    if (address == MAP_FAILED) return error_status("map", path_, errno);
-    map->own(address, size, mapping);
+    void* at = nullptr;
+    if (writable && room > size) {
+      at = retry_map(nullptr, room, protection, flags | MAP_ANONYMOUS, -1);
+      if (at == MAP_FAILED) return error_status("map", path_, errno);
+      map->own(at, room, 0, mapping);
+    }
+    if (size != 0) {
+      void* const address = retry_map(at, size, protection, at == nullptr ? flags : flags | MAP_FIXED, fd_.get());
+      if (address == MAP_FAILED) return error_status("map", path_, errno);
+      map->own(address, at == nullptr ? size : room, size, mapping);
+    }
     return std::unique_ptr<MappedFile>(std::move(map));
   }
 

@@ -74,21 +74,22 @@ class Extent {
  public:
   /// Called once for each page that verify() finds damaged, on the thread that found it.
   using OnDamage = std::function<void(const DamagedPage&)>;
-  /// Maps the file and checks header, footer and page table against `info`; no page of data is read.
+  /// Maps the file and checks header, footer and page table against `info`; no page of data is read. `room`: with
+  /// private_writable, how many bytes from the begin of the data may be written at least: zeros follow the data.
   /// Errors: not_found, data_damaged (names file and offset), unsupported_format, io_error. `fs` outlives the object.
   [[nodiscard]] static Result<std::shared_ptr<const Extent>> open(os::FileSystem& fs, const std::string& directory,
                                                                   const Uuid& collection, const ExtentInfo& info,
                                                                   os::Mapping mapping = os::Mapping::read_only,
-                                                                  OnDamage on_damage = nullptr);
+                                                                  OnDamage on_damage = nullptr, std::uint64_t room = 0);
   /// The same of `base` with the rows that `patch` has instead (extent_patch.h): data(), info() and pages() are those
   /// of the patched rows, with the number of the base. Mapped private_writable, and patched page by page as pages are
   /// checked. If the patch has rows beyond the base's, all is checked and put together in memory here and now.
   [[nodiscard]] static Result<std::shared_ptr<const Extent>> open_patched(
       os::FileSystem& fs, const std::string& directory, const Uuid& collection, const ExtentInfo& base,
-      const ExtentInfo& patch, const PatchShape& shape, OnDamage on_damage = nullptr);
+      const ExtentInfo& patch, const PatchShape& shape, OnDamage on_damage = nullptr, std::uint64_t room = 0);
   /// The data bytes, 4096-aligned in memory.
   [[nodiscard]] ByteSpan data() const noexcept { return data_; }
-  /// The same, if mapped private_writable. Whoever writes into a page must have verified it first.
+  /// The same and the room behind, if mapped private_writable. Whoever writes into a page must have verified it first.
   [[nodiscard]] std::span<std::byte> writable_data() const noexcept { return writable_; }
   [[nodiscard]] const ExtentInfo& info() const noexcept { return info_; }
   [[nodiscard]] std::uint64_t pages() const noexcept;

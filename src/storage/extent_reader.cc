@@ -164,7 +164,7 @@ Extent::~Extent() = default;
 
 Result<std::shared_ptr<const Extent>> Extent::open(os::FileSystem& fs, const std::string& directory,
                                                    const Uuid& collection, const ExtentInfo& info, os::Mapping mapping,
-                                                   OnDamage on_damage) {
+                                                   OnDamage on_damage, std::uint64_t room) {
   auto impl = std::make_unique<Impl>();
   impl->fs = &fs;
   impl->path = os::join(directory, extent_name(info.number));
@@ -176,7 +176,7 @@ Result<std::shared_ptr<const Extent>> Extent::open(os::FileSystem& fs, const std
   Bytes footer;
   HF_TRY(read_frame(*file, info, size, header, impl->table, footer));
   HF_TRY(check_frame(path, {header, impl->table, footer, size}, collection, info, impl->header));
-  HF_ASSIGN(impl->map, file->map(mapping));
+  HF_ASSIGN(impl->map, file->map(mapping, room == 0 ? 0 : kExtentDataOffset + room));
   const std::span<std::byte> writable = impl->map->writable();
   const ByteSpan bytes = impl->map->bytes();
   if (bytes.size() != size) return damaged(path, std::min<std::uint64_t>(bytes.size(), size), "its length changes");
@@ -187,7 +187,13 @@ Result<std::shared_ptr<const Extent>> Extent::open(os::FileSystem& fs, const std
 
   const std::shared_ptr<Extent> extent(new Extent());
   extent->data_ = bytes.subspan(kExtentDataOffset, info.data_bytes);
-  if (!writable.empty()) extent->writable_ = writable.subspan(kExtentDataOffset, info.data_bytes);
+  if (!writable.empty()) {
+    extent->writable_ = writable.subspan(kExtentDataOffset, std::max(info.data_bytes, room));
+    // The table and the footer stand there in the file.
+    const std::span<std::byte> behind = extent->writable_.subspan(info.data_bytes);
+    std::fill_n(behind.begin(), std::min<std::uint64_t>(behind.size(), size - kExtentDataOffset - info.data_bytes),
+                std::byte{0});
+  }
   extent->info_ = info;
   extent->impl_ = std::move(impl);
   return std::shared_ptr<const Extent>(extent);
@@ -196,12 +202,12 @@ Result<std::shared_ptr<const Extent>> Extent::open(os::FileSystem& fs, const std
 Result<std::shared_ptr<const Extent>> Extent::open_patched(os::FileSystem& fs, const std::string& directory,
                                                            const Uuid& collection, const ExtentInfo& base,
                                                            const ExtentInfo& patch, const PatchShape& shape,
-                                                           OnDamage on_damage) {
+                                                           OnDamage on_damage, std::uint64_t room) {
   HF_ASSIGN(auto of_patch, open(fs, directory, collection, patch, os::Mapping::read_only, on_damage));
   auto over = std::make_unique<const Patch>(std::move(of_patch), base, shape);
   const bool grown = patch.slot_count != base.slot_count;
   const os::Mapping mapping = grown ? os::Mapping::read_only : os::Mapping::private_writable;
-  HF_ASSIGN(const auto opened, open(fs, directory, collection, base, mapping, std::move(on_damage)));
+  HF_ASSIGN(const auto opened, open(fs, directory, collection, base, mapping, std::move(on_damage), room));
   // Nobody else has it yet.
   Impl& impl = *opened->impl_;
   if (!grown) {

@@ -88,9 +88,9 @@ class KillFile final : public os::File {
     if (role_ == KillRole::backup) kill_.pass(KillPoint::backup_copied);
     return status;
   }
-  Result<std::unique_ptr<os::MappedFile>> map(os::Mapping mapping) const override {
+  Result<std::unique_ptr<os::MappedFile>> map(os::Mapping mapping, std::uint64_t room) const override {
     kill_.call();
-    return file_->map(mapping);
+    return file_->map(mapping, room);
   }
 
  private:

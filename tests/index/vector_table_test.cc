@@ -48,7 +48,7 @@ TEST(VectorTable, RefusesMoreSlotsThanKeysCanName) {
   EXPECT_EQ(table.reserve(kNoSlot).code(), StatusCode::resource_exhausted);
 }
 
-TEST(VectorTable, AttachUsesFullChunksWhereTheyAreAndCopiesPartialOnes) {
+TEST(VectorTable, AttachUsesChunksWhereTheyAreAndCopiesThoseWithoutRoom) {
   VectorTable table(16, Metric::l2);
   auto mapped = std::make_shared<std::vector<float>>(std::size_t{kChunkSlots} * 16, 1.5F);
   std::uint64_t checked = 0;
@@ -58,7 +58,9 @@ TEST(VectorTable, AttachUsesFullChunksWhereTheyAreAndCopiesPartialOnes) {
   };
   const VectorTable::MappedRows rows{std::as_writable_bytes(std::span(*mapped)), check, mapped};
   ASSERT_TRUE(table.attach(0, kChunkSlots, rows).ok());
-  ASSERT_TRUE(table.attach(1, 10, rows).ok());
+  VectorTable::MappedRows short_of_room = rows;
+  short_of_room.bytes = rows.bytes.first(640);
+  ASSERT_TRUE(table.attach(1, 10, short_of_room).ok());
   ASSERT_TRUE(table.prepare_row(3).ok());
   EXPECT_EQ(checked, 3 * 64U);
   ASSERT_TRUE(table.prepare_row(kChunkSlots + 9).ok());
@@ -75,6 +77,31 @@ TEST(VectorTable, AttachUsesFullChunksWhereTheyAreAndCopiesPartialOnes) {
   EXPECT_EQ((*mapped)[5 * 16], 4.0F) << "a row that is used again is written in place";
   mapped.reset();
   EXPECT_FALSE(alive.expired());
+}
+
+// The last chunk of a collection goes on growing where it is mapped.
+TEST(VectorTable, RowsBehindTheMappedOnesOfAChunkAreWrittenBesideThem) {
+  VectorTable table(16, Metric::l2);
+  std::vector<float> mapped(std::size_t{kChunkSlots} * 16);
+  std::fill_n(mapped.begin(), 10 * 16, 1.5F);
+  std::uint64_t checked_end = 0;
+  const auto check = [&](std::uint64_t offset, std::uint64_t length) {
+    checked_end = offset + length;
+    return Status();
+  };
+  ASSERT_TRUE(table.attach(0, 10, {std::as_writable_bytes(std::span(mapped)), check, nullptr}).ok());
+  EXPECT_EQ(table.mapped_bytes(), 640U);
+  ASSERT_TRUE(table.reserve(11).ok());
+  EXPECT_EQ(table.row(7), mapped.data() + 7 * 16);
+  checked_end = 0;
+  ASSERT_TRUE(table.prepare_row(10).ok());
+  EXPECT_EQ(checked_end, 0U) << "nothing of the file stands there";
+  table.assign(10, std::vector<float>(16, 2.0F));
+  EXPECT_EQ(table.row(10), mapped.data() + 10 * 16);
+  EXPECT_EQ(floats_of(table, 10)[15], 2.0F);
+  EXPECT_EQ(table.private_bytes(), 64U);
+  ASSERT_TRUE(table.verify_rows(5, 11).ok());
+  EXPECT_EQ(checked_end, 640U) << "no further than the file goes";
 }
 
 TEST(VectorTable, AttachRefusesDataThatIsTooShort) {

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "os/os_test_util.h"
@@ -154,6 +155,31 @@ TEST_P(FileSystemTest, MapShowsTheWholeFileAndOutlivesItsName) {
   file.reset();
   EXPECT_OK(fs().remove(at("a")));
   EXPECT_TRUE(std::ranges::equal(data, (*map)->bytes()));
+}
+
+TEST_P(FileSystemTest, MapMayHaveRoomBehindTheFile) {
+  constexpr std::size_t kRoom = 100'000;
+  const Bytes data = pattern(10'001, 3);
+  auto file = must_create(fs(), at("a"));
+  for (const std::size_t size : {std::size_t{0}, data.size()}) {
+    EXPECT_OK(file->write_at(0, ByteSpan(data).first(size)));
+    const auto map = file->map(os::Mapping::private_writable, kRoom);
+    ASSERT_TRUE(map.ok());
+    EXPECT_TRUE(std::ranges::equal(ByteSpan(data).first(size), (*map)->bytes()));
+    const std::span<std::byte> room = (*map)->writable();
+    ASSERT_EQ(kRoom, room.size());
+    EXPECT_TRUE(std::ranges::equal(ByteSpan(data).first(size), room.first(size)));
+    EXPECT_TRUE(std::ranges::all_of(room.subspan(size), [](std::byte byte) { return byte == std::byte{0}; }));
+    std::ranges::fill(room, std::byte{7});
+    EXPECT_EQ(size, *file->size());
+  }
+  const auto reader = fs().open(at("a"), os::FileSystem::Access::read);
+  const auto again = (*reader)->map(os::Mapping::private_writable, 100);  // less than there is
+  ASSERT_TRUE(again.ok());
+  EXPECT_TRUE(std::ranges::equal(data, (*again)->writable())) << "what was written is nobody else's";
+  const auto read_only = (*reader)->map(os::Mapping::read_only, kRoom);
+  ASSERT_TRUE(read_only.ok());
+  EXPECT_TRUE((*read_only)->writable().empty());
 }
 
 TEST_P(FileSystemTest, RenameReplacesFiles) {

@@ -218,6 +218,25 @@ TEST_F(ExtentTest, VerifyChecksOnlyTheRangeAndOnlyOnce) {
   EXPECT_CODE(invalid_argument, extent->verify(1, ~std::uint64_t{0}));
 }
 
+// Table and footer stand behind the data in the file. They are nobody's rows.
+TEST_F(ExtentTest, RoomBehindTheDataIsZeroedAndMayBeWritten) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1'000}, kExtentPageBytes + 5, 3 * kExtentPageBytes}) {
+    const Bytes data = pattern(size, 5);
+    const ExtentInfo info = write(data);
+    for (const std::size_t room : {std::size_t{0}, size + 64, size + 10 * kExtentPageBytes}) {
+      const auto extent =
+          Extent::open(fs_, "/ext", kCollection, info, os::Mapping::private_writable, nullptr, room).value();
+      const std::span<std::byte> writable = extent->writable_data();
+      ASSERT_EQ(writable.size(), std::max(size, room));
+      EXPECT_TRUE(std::ranges::all_of(writable.subspan(size), [](std::byte byte) { return byte == std::byte{0}; }));
+      std::ranges::fill(writable.subspan(size), std::byte{9});
+      EXPECT_OK(extent->verify_all());
+      EXPECT_TRUE(std::ranges::equal(data, extent->data()));
+    }
+    EXPECT_OK(fs_.remove(path()));
+  }
+}
+
 TEST_F(ExtentTest, ThreadsVerifyTogether) {
   const ExtentInfo info = write(pattern(20 * kExtentPageBytes, 5));
   const auto extent = open(info).value();

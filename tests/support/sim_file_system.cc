@@ -20,12 +20,14 @@ Status disk_is_full() {
 
 class SimMap final : public os::MappedFile {
  public:
-  SimMap(const SimContent& content, os::Mapping mapping)
-      : copy_(std::make_unique_for_overwrite<std::byte[]>(content.size())) {
-    const std::span<std::byte> bytes(copy_.get(), content.size());
+  SimMap(const SimContent& content, os::Mapping mapping, std::uint64_t room)
+      : copy_(std::make_unique_for_overwrite<std::byte[]>(std::max<std::uint64_t>(content.size(), room))) {
+    const std::span<std::byte> all(copy_.get(), std::max<std::uint64_t>(content.size(), room));
+    const std::span<std::byte> bytes = all.first(content.size());
     content.read(0, bytes);
+    std::fill(all.begin() + static_cast<std::ptrdiff_t>(bytes.size()), all.end(), std::byte{0});
     bytes_ = bytes;
-    if (mapping == os::Mapping::private_writable) writable_ = bytes;
+    if (mapping == os::Mapping::private_writable) writable_ = all;
   }
 
  private:
@@ -107,11 +109,11 @@ class SimFileSystem::SimFile final : public os::File {
   }
 
   using os::File::map;
-  Result<std::unique_ptr<os::MappedFile>> map(os::Mapping mapping) const override {
+  Result<std::unique_ptr<os::MappedFile>> map(os::Mapping mapping, std::uint64_t room) const override {
     const CallInfo info = core_->announce(call_of(CallKind::map, path_));
     MutexLock lock(core_->mutex);
     HF_TRY(core_->judge(info).status);
-    return std::unique_ptr<os::MappedFile>(std::make_unique<SimMap>(core_->disk.file(id_).cached, mapping));
+    return std::unique_ptr<os::MappedFile>(std::make_unique<SimMap>(core_->disk.file(id_).cached, mapping, room));
   }
 
  private:
