@@ -9,10 +9,12 @@
 //   old     the snapshot from before again, once the writer has ended and everything is indexed, beside a spinning
 //           thread: what is left of the cost is that of reading old versions
 //   new     the same on a new snapshot, the others still alive: that of what the writer left in the graph
-// In all but the first the other snapshots live; they were taken one after the other while the writer ran. The writer
-// is one thread that replaces random points one by one with Durability::sync, in the default mode: slowed down to the
-// pace of the graph. Indexer, vacuum, checkpoints and scrubber run behind it as the default options have it; more than
-// the spinning thread, which is one. All searches of a kind together make its rate.
+//   apart   the store at rest again, while the same writer and all that runs behind it are busy with another store of
+//           the same points: what they cost because they share the machine, not the store
+// In all but the first and the last the other snapshots live; they were taken one after the other while the writer ran.
+// The writer is one thread that replaces random points one by one with Durability::sync, in the default mode: slowed
+// down to the pace of the graph. Indexer, vacuum, checkpoints and scrubber run behind it as the default options have
+// it; more than the spinning thread, which is one. All searches of a kind together make its rate.
 #include <array>
 #include <atomic>
 #include <cstdio>
@@ -34,8 +36,8 @@ namespace {
 constexpr double kRatioGoal = 0.9;
 constexpr double kSecondsBetweenSnapshots = 0.1;
 
-enum class Slice : std::uint8_t { alone, before, beside, old_versions, new_versions };
-constexpr std::array<const char*, 5> kSliceNames{"alone", "before", "beside", "old", "new"};
+enum class Slice : std::uint8_t { alone, before, beside, old_versions, new_versions, apart };
+constexpr std::array<const char*, 6> kSliceNames{"alone", "before", "beside", "old", "new", "apart"};
 
 class Pinned {
  public:
@@ -49,6 +51,8 @@ class Pinned {
   void run() {
     BuildTimes times;
     store_.emplace(build_durably(scratch_.fresh("store"), set_.base, set_.metric, arguments_.build, times));
+    BuildTimes again;
+    other_.emplace(build_durably(scratch_.fresh("other"), set_.base, set_.metric, arguments_.build, again));
     std::printf("built in %.1f s\n%8s %-8s %9s %10s %12s %9s | %9s %9s %9s %9s\n", times.total_s(), "round", "slice",
                 "searches", "QPS", "/ processor", "p99 us", "writes/s", "growing", "dead", "snapshots");
     for (std::uint32_t round = 1; round <= arguments_.rounds; ++round) {
@@ -56,9 +60,11 @@ class Pinned {
       beside_writer(round);
       must(store_->collection.wait_until_indexed());
       must(store_->collection.vacuum());
+      apart_from_writer(round);
     }
     judge();
     must(store_->database.close());
+    must(other_->database.close());
   }
 
  private:
@@ -87,7 +93,7 @@ class Pinned {
 
   void beside_writer(std::uint32_t round) {
     std::vector<Snapshot> held{store_->collection.snapshot()};
-    std::jthread writer([this, round](const std::stop_token& stop) { write(round, stop); });
+    std::jthread writer([this, round](const std::stop_token& stop) { write(store_->collection, round, stop); });
     while (held.size() <= arguments_.snapshots) {
       rest(kSecondsBetweenSnapshots);
       held.push_back(store_->collection.snapshot());
@@ -104,6 +110,16 @@ class Pinned {
     }
   }
 
+  void apart_from_writer(std::uint32_t round) {
+    std::jthread writer([this, round](const std::stop_token& stop) { write(other_->collection, round, stop); });
+    rest(kSecondsBetweenSnapshots);
+    take(round, Slice::apart, beside(store_->collection.snapshot()));
+    writer.request_stop();
+    writer.join();
+    must(other_->collection.wait_until_indexed());
+    must(other_->collection.vacuum());
+  }
+
   WatchedSearches beside(Snapshot snapshot) {
     WatchedReader watched = reader(std::move(snapshot));
     const std::uint64_t writes = writes_.load(std::memory_order_relaxed);
@@ -116,13 +132,12 @@ class Pinned {
     return watched.finish();
   }
 
-  void write(std::uint32_t round, const std::stop_token& stop) {
+  void write(Collection& collection, std::uint32_t round, const std::stop_token& stop) {
     SeededRandom random(mix64(arguments_.seed) + round);
     std::vector<float> vector;
     while (!stop.stop_requested()) {
       jitter(set_.base.row(random.below(set_.base.rows)), amplitude_, random, vector);
-      must(store_->collection.upsert(random.below(set_.base.rows), vector, {}, {.durability = Durability::sync})
-               .status());
+      must(collection.upsert(random.below(set_.base.rows), vector, {}, {.durability = Durability::sync}).status());
       writes_.fetch_add(1, std::memory_order_relaxed);  // a meter
     }
   }
@@ -132,7 +147,8 @@ class Pinned {
     if (searches.us.empty()) fail(std::string("no search fell into a slice '") + kSliceNames[which] + "'");
     const CollectionStats stats = store_->collection.stats();
     const LatencyFigures figures = latency_figures(searches.us);
-    const double writes = slice == Slice::before || slice == Slice::beside ? write_rate_ : 0;
+    const bool beside = slice == Slice::before || slice == Slice::beside || slice == Slice::apart;
+    const double writes = beside ? write_rate_ : 0;
     std::printf("%8u %-8s %9zu %10.0f %12.0f %9.1f | %9.0f %9llu %9llu %9llu\n", round, kSliceNames[which],
                 figures.count, searches.qps(), searches.qps_processor(), figures.p99_us, writes,
                 static_cast<unsigned long long>(stats.growing), static_cast<unsigned long long>(stats.dead_in_graph),
@@ -161,6 +177,12 @@ class Pinned {
       report_.figure(name, searches.qps() / alone.qps(), "x", at_least(kRatioGoal));
       report_.figure(name + ", processor time", searches.qps_processor() / alone.qps_processor(), "x");
     }
+    const WatchedSearches& apart = all_[static_cast<std::size_t>(Slice::apart)];
+    const WatchedSearches& before = all_[static_cast<std::size_t>(Slice::before)];
+    report_.figure("search alone, the writer on another store / alone", apart.qps() / alone.qps(), "x");
+    report_.figure("search on a snapshot from before" + beside.substr(0, beside.size() - 8) +
+                       " / alone, the writer on another store",
+                   before.qps() / apart.qps(), "x");
     for (const Slice slice : {Slice::old_versions, Slice::new_versions}) {
       const WatchedSearches& searches = all_[static_cast<std::size_t>(slice)];
       const std::string which = slice == Slice::old_versions ? "the snapshot from before" : "a new snapshot";
@@ -174,10 +196,11 @@ class Pinned {
   Scratch scratch_;
   const float amplitude_;
   std::optional<Store> store_;
+  std::optional<Store> other_;
   std::atomic<std::uint64_t> writes_{0};
   double write_rate_ = 0;  // of the last slice
   std::vector<double> write_rates_;
-  std::array<WatchedSearches, 5> all_;
+  std::array<WatchedSearches, 6> all_;
 };
 
 }  // namespace

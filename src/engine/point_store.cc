@@ -23,7 +23,7 @@ PointStore::PointStore(const CollectionConfig& config)
       ids_(slots_),
       graph_(vectors_, {config.m, config.ef_construction}),
       pins_(new View{}),
-      reclaimer_(pins_, slots_, graph_, free_slots_, vectors_.stride() + kTableRowBytes),
+      reclaimer_(pins_, slots_, graph_, free_slots_, kept_list_bytes_, vectors_.stride() + kTableRowBytes),
       markers_(std::make_shared<const Markers>()) {}
 
 std::shared_ptr<const Markers> PointStore::markers() const {

@@ -53,6 +53,8 @@ class PointStore {
   /// Pinning is not a change of the store.
   [[nodiscard]] PinTable& pins() const noexcept { return pins_; }
   [[nodiscard]] Reclaimer& reclaimer() const noexcept { return reclaimer_; }
+  /// What readers of old views keep (View::lists).
+  [[nodiscard]] std::atomic<std::uint64_t>& kept_list_bytes() const noexcept { return kept_list_bytes_; }
   [[nodiscard]] std::shared_ptr<const Markers> markers() const HF_EXCLUDES(publish_mutex_);
 
   /// The (first) slot that shows `id` in `view`, or kNoSlot.
@@ -100,6 +102,7 @@ class PointStore {
     Slot end = 0;
     Lsn lsn = 0;
   } unsorted_;
+  mutable std::atomic<std::uint64_t> kept_list_bytes_{0};  ///< before all that owns views; a meter: relaxed
   mutable PinTable pins_;
   mutable Reclaimer reclaimer_;
   mutable Mutex publish_mutex_;

@@ -37,9 +37,15 @@ using RetiredSlotsBatch = std::list<RetiredSlots>;
 
 class Reclaimer {
  public:
-  /// `row_bytes`: what a dead row holds, for the meter.
-  Reclaimer(PinTable& pins, SlotTable& slots, index::Graph& graph, FreeSlots& free_slots, std::size_t row_bytes)
-      : pins_(pins), slots_(slots), graph_(graph), free_slots_(free_slots), row_bytes_(row_bytes) {}
+  /// `view_bytes`: a meter of what views hold; `row_bytes`: what a dead row holds, for the meter.
+  Reclaimer(PinTable& pins, SlotTable& slots, index::Graph& graph, FreeSlots& free_slots,
+            const std::atomic<std::uint64_t>& view_bytes, std::size_t row_bytes)
+      : pins_(pins),
+        slots_(slots),
+        graph_(graph),
+        free_slots_(free_slots),
+        view_bytes_(view_bytes),
+        row_bytes_(row_bytes) {}
   ~Reclaimer();  ///< frees everything; REQUIRES that no reader is left
 
   /// Frees `free()` once every pinned view has lsn >= `lsn` and epoch >= `epoch`. `bytes` is metered until then.
@@ -64,7 +70,9 @@ class Reclaimer {
   /// skipped if another thread is at it, or if memory is too short to look at the pins.
   void collect() noexcept HF_EXCLUDES(mutex_);
 
-  [[nodiscard]] std::uint64_t retained_bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t retained_bytes() const noexcept {
+    return bytes_.load(std::memory_order_relaxed) + view_bytes_.load(std::memory_order_relaxed);
+  }
   /// Rows that wait for views to go.
   [[nodiscard]] std::uint64_t waiting_slots() const noexcept { return waiting_slots_.load(std::memory_order_relaxed); }
   /// Every view that is or will be pinned has at least this serial. As of the last collect(): it may lag behind.
@@ -85,6 +93,7 @@ class Reclaimer {
   SlotTable& slots_;
   index::Graph& graph_;
   FreeSlots& free_slots_;
+  const std::atomic<std::uint64_t>& view_bytes_;
   const std::size_t row_bytes_;
   Mutex mutex_;
   std::vector<const View*> views_ HF_GUARDED_BY(mutex_);

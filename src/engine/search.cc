@@ -59,11 +59,18 @@ void find_rows(const CollectionState& state, const View& view, std::span<const f
                        .stop = stop,
                        .codes = view.codes,
                        .short_codes = fast ? view.short_codes : nullptr,
-                       .rescoring = fast ? index::Rescoring::likely : index::Rescoring::bounded});
+                       .rescoring = fast ? index::Rescoring::likely : index::Rescoring::bounded,
+                       .lists = &view.lists,
+                       .lists_meter = &store.kept_list_bytes()});
   if (HF_PLANTED(growing_tier_is_not_searched)) return;
   store.arrivals().for_each_run(view.growing_begin, view.growing_end, [&](std::span<const Slot> run) {
     index::scan_slots(store.vectors(), query, run, options.k, rows.alive(), stop, out);
   });
+  // Between two steps of the indexer a node may have lost its last link (it is mended when the indexer has caught up).
+  // Who asks for more points than a walk reaches gets all the same what there is.
+  if (out.size() >= std::min<std::uint64_t>(options.k, view.live) || stop()) return;
+  out.clear();
+  index::scan(store.vectors(), query, 0, view.slot_end, options.k, rows.any(), out, stop);
 }
 
 /// Leaves of each id only the first row, and of all at most `limit` (0: all).

@@ -5,6 +5,7 @@
 
 #include "base/ids.h"
 #include "engine/arrivals.h"
+#include "index/epoch_lists.h"
 #include "index/graph.h"
 
 namespace holdfast::index {
@@ -29,6 +30,7 @@ struct View {
   const index::CodeTable* codes = nullptr;  ///< holds the code of every node of `graph`; null: there are none yet
   const index::ShortCodes* short_codes = nullptr;  ///< made from these, for Preset::fast
   const Calibration* calibration = nullptr;        ///< beam widths that were measured; null: none yet
+  index::EpochLists lists;                         ///< of graph.epoch, once readers want them
 };
 
 }  // namespace holdfast::engine

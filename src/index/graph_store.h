@@ -25,6 +25,8 @@
 #include "base/ids.h"
 #include "base/mutex.h"
 #include "base/pages.h"
+#include "base/plant.h"
+#include "index/epoch_lists.h"
 #include "index/graph.h"
 #include "index/neighbor_list.h"
 #include "index/vector_table.h"
@@ -69,23 +71,26 @@ class GraphStore {
 
   /// Links at level 0. `is_node` tells an empty list from no node.
   [[nodiscard]] std::span<const Slot> level0(Slot slot, GraphEpoch epoch, bool& is_node) const noexcept {
-    is_node = true;
     const GraphChunk* const chunk = chunk_of(slot);
-    if (chunk != nullptr) [[likely]] {
-      const std::uint32_t row = slot & (kChunkSlots - 1);
-      const NeighborList* const list = version_at<NeighborList>(read_head(chunk->heads[row]), epoch);
-      if (list != nullptr) [[likely]] {
-        is_node = !list->removed();
-        return list->links();
-      }
-      if (row < chunk->mapped_rows && (is_checked(*chunk, row) || check_block(slot))) {
-        const Slot* const mapped = chunk->mapped + std::size_t{row} * row_numbers_;
-        // A list that rots after it was checked leads nowhere beyond its row.
-        if (mapped[0] != kNoNode) return {mapped + 1, std::min<std::size_t>(mapped[0], row_numbers_ - 1)};
-      }
+    if (chunk == nullptr) [[unlikely]] {
+      is_node = false;
+      return {};
     }
-    is_node = false;
-    return {};
+    return links_of(*chunk, slot, version_in(*chunk, slot, epoch), is_node);
+  }
+  /// The same by what readers of the epoch found before.
+  [[nodiscard]] std::span<const Slot> level0(Slot slot, GraphEpoch epoch,
+                                             const EpochLists::Table& known) const noexcept {
+    const GraphChunk* const chunk = chunk_of(slot);
+    if (chunk == nullptr) return {};
+    const NeighborList* list = nullptr;
+    if (!known.find(slot, list)) {
+      list = HF_PLANTED(newest_list_is_kept) ? read_head(chunk->heads[slot & (kChunkSlots - 1)])
+                                             : version_in(*chunk, slot, epoch);
+      known.keep(slot, list);
+    }
+    bool is_node = false;
+    return links_of(*chunk, slot, list, is_node);
   }
   /// REQUIRES that the slot is a node of `epoch`, as all are that a link of `epoch` names: the block of a removed node
   /// may be freed by release_node() while readers of newer epochs look on.
@@ -126,22 +131,31 @@ class GraphStore {
     const GraphChunk* const chunk = chunk_of(slot);
     if (chunk != nullptr) __builtin_prefetch(&chunk->heads[slot & (kChunkSlots - 1)]);
   }
-  /// Brings the newest list into the cache. Reads the head: worth its while shortly before the list is needed.
-  void prefetch_list(Slot slot) const noexcept {
+  /// Brings the newest list, or the one that `known` (may be null) holds, into the cache. Reads the head: worth its
+  /// while shortly before the list is needed.
+  void prefetch_list(Slot slot, const EpochLists::Table* known) const noexcept {
     const GraphChunk* const chunk = chunk_of(slot);
     if (chunk == nullptr) return;
     const std::uint32_t row = slot & (kChunkSlots - 1);
-    const void* list = read_head(chunk->heads[row]);
+    const NeighborList* list = nullptr;
+    if (known == nullptr || !known->find(slot, list)) list = read_head(chunk->heads[row]);
+    const void* at = list;
     if (list == nullptr) {
       if (row >= chunk->mapped_rows) return;
-      list = chunk->mapped + std::size_t{row} * row_numbers_;
+      at = chunk->mapped + std::size_t{row} * row_numbers_;
     }
-    const char* const line = static_cast<const char*>(list);
-    for (std::size_t at = 0; at < row_numbers_ * sizeof(Slot); at += 64) __builtin_prefetch(line + at);
+    const char* const line = static_cast<const char*>(at);
+    for (std::size_t i = 0; i < row_numbers_ * sizeof(Slot); i += 64) __builtin_prefetch(line + i);
   }
   [[nodiscard]] std::size_t row_numbers() const noexcept { return row_numbers_; }
   [[nodiscard]] const GraphChunk* chunk(std::uint32_t number) const noexcept {
     return std::atomic_ref<GraphChunk*>(directory_[number]).load(std::memory_order_acquire);  // pairs: make_chunk
+  }
+  /// Whether the slot has a list that is newer than the epoch.
+  [[nodiscard]] bool is_newer(Slot slot, GraphEpoch epoch) const noexcept {
+    const GraphChunk* const chunk = chunk_of(slot);
+    const NeighborList* const list = chunk == nullptr ? nullptr : read_head(chunk->heads[slot & (kChunkSlots - 1)]);
+    return list != nullptr && list->epoch > epoch;
   }
   [[nodiscard]] GraphEpoch changed_epoch(std::uint32_t chunk) const noexcept;
   [[nodiscard]] GraphEpoch changed_upper_epoch(std::uint32_t chunk) const noexcept;
@@ -149,7 +163,7 @@ class GraphStore {
   [[nodiscard]] bool changed_since(Slot slot, GraphEpoch since, GraphEpoch epoch) const noexcept {
     const GraphChunk* const chunk = chunk_of(slot);
     if (chunk == nullptr) return false;
-    const NeighborList* const list = version_at<NeighborList>(read_head(chunk->heads[slot & (kChunkSlots - 1)]), epoch);
+    const NeighborList* const list = version_in(*chunk, slot, epoch);
     return list != nullptr && list->epoch > since;
   }
   [[nodiscard]] std::uint64_t memory_bytes() const noexcept;
@@ -180,6 +194,26 @@ class GraphStore {
 
  private:
   [[nodiscard]] const GraphChunk* chunk_of(Slot slot) const noexcept { return chunk(slot >> kChunkBits); }
+  [[nodiscard]] static const NeighborList* version_in(const GraphChunk& chunk, Slot slot, GraphEpoch epoch) noexcept {
+    return version_at<NeighborList>(read_head(chunk.heads[slot & (kChunkSlots - 1)]), epoch);
+  }
+  /// Links of the slot of which `list` (null: none) is the version that holds.
+  [[nodiscard]] std::span<const Slot> links_of(const GraphChunk& chunk, Slot slot, const NeighborList* list,
+                                               bool& is_node) const noexcept {
+    if (list != nullptr) [[likely]] {
+      is_node = !list->removed();
+      return list->links();
+    }
+    const std::uint32_t row = slot & (kChunkSlots - 1);
+    if (row < chunk.mapped_rows && (is_checked(chunk, row) || check_block(slot))) {
+      const Slot* const mapped = chunk.mapped + std::size_t{row} * row_numbers_;
+      is_node = mapped[0] != kNoNode;
+      // A list that rots after it was checked leads nowhere beyond its row.
+      if (is_node) return {mapped + 1, std::min<std::size_t>(mapped[0], row_numbers_ - 1)};
+    }
+    is_node = false;
+    return {};
+  }
   [[nodiscard]] static const UpperNode* read_head_of_upper(const GraphChunk& chunk, Slot slot) noexcept {
     UpperNode* const& head = chunk.uppers[slot & (kChunkSlots - 1)];
     return std::atomic_ref<UpperNode*>(const_cast<UpperNode*&>(head)).load(std::memory_order_acquire);  // publish_upper

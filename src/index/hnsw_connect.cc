@@ -153,7 +153,7 @@ class Connection {
     order_.push_back(slot);
     for (; next < order_.size(); ++next) {
       const Slot from = order_[next];
-      if (next + kAhead < order_.size()) store_.prefetch_list(order_[next + kAhead]);
+      if (next + kAhead < order_.size()) store_.prefetch_list(order_[next + kAhead], nullptr);
       for (const Slot link : links_of(from)) {
         if (link >= end_ || reached_.contains(link) || !is_node(link)) continue;  // no node: a forged image
         parents_[link] = from;

@@ -42,6 +42,18 @@ struct Wanted {
   std::uint32_t candidates;
 };
 
+/// Counts which of the nearest nodes were found through newer versions of their lists, which are in the cache now.
+void count_old_lists(const GraphStore& store, const GraphRoot& root, const std::vector<Candidate>& nearest,
+                     const SearchAids& aids) {
+  constexpr std::size_t kAsked = 8;
+  if (aids.lists == nullptr || aids.lists->table() != nullptr) return;
+  std::uint32_t met = 0;
+  for (std::size_t i = 0; i < std::min(kAsked, nearest.size()); ++i) {
+    met += store.is_newer(nearest[i].slot, root.epoch) ? 1 : 0;
+  }
+  aids.lists->met_old(met, store.slot_limit(), *aids.lists_meter);
+}
+
 Candidate candidate_of(CandidateKey key) noexcept { return {distance_of(key), slot_of(key, Ties::older_first)}; }
 
 /// Takes the best visible ones. False if the beam was full and yet held too few visible ones to stand for a beam of
@@ -183,18 +195,21 @@ void search_graph(const Graph& graph, const GraphRoot& root, const Query& query,
   const VectorTable& vectors = store.vectors();
   const Query aligned = query.moved_to(aligned_copy(query.vector(), vectors.dimension(), scratch.query));
   ef = std::max(ef, k);
+  const EpochLists::Table* const known = aids.lists == nullptr ? nullptr : aids.lists->table();
   if (aids.codes == nullptr) {
-    const Walk walk{store, root.epoch, aligned};
+    const Walk walk{store, root.epoch, aligned, known};
     const Candidate entry{aligned.distance(vectors.row(root.entry)), root.entry};
     find(walk, root, entry, {k, k}, ef, visibility, aids, scratch, out);
+    count_old_lists(store, root, out, aids);
     return;
   }
   const CodeTable& codes = *aids.codes;
   const auto walk_by = [&](const auto& table, const CodeQuery& of_table) {
-    const WalkByCodes<std::remove_cvref_t<decltype(table)>> walk{store, root.epoch, table, of_table};
+    const WalkByCodes<std::remove_cvref_t<decltype(table)>> walk{store, root.epoch, table, of_table, known};
     Candidate entry{0, root.entry};
     walk.score(&entry.slot, 1, &entry.distance);
     find(walk, root, entry, {k, ef}, ef, visibility, aids, scratch, out);
+    count_old_lists(store, root, out, aids);
   };
   if (aids.short_codes != nullptr) {
     walk_by(*aids.short_codes, aids.short_codes->prepare(aligned.vector(), scratch.short_query));

@@ -42,12 +42,12 @@ void beam_search(const AnyWalk& walk, Candidate start, int level, std::uint32_t 
   for (std::uint32_t step = 0; pool.take(key); ++step) {
     if (step % kStepsPerStopCheck == 0 && stop()) return;
     const std::size_t count = gather(walk, slot_of(key, ties), level, scratch.visited, scratch);
-    if (CandidateKey next = 0; level == 0 && pool.peek(next)) walk.graph.prefetch_list(slot_of(next, ties));
+    if (CandidateKey next = 0; level == 0 && pool.peek(next)) walk.graph.prefetch_list(slot_of(next, ties), walk.known);
     walk.score(scratch.fresh.data(), count, scratch.distances.data());
     const std::size_t entered =
         pool.offer(scratch.distances.data(), scratch.fresh.data(), count, ties, scratch.entered.data());
     if (level != 0) continue;
-    for (std::size_t i = 0; i < entered; ++i) walk.graph.prefetch_head(scratch.entered[i]);
+    for (std::size_t i = 0; i < entered; ++i) prefetch_head(walk, scratch.entered[i]);
   }
 }
 
@@ -83,7 +83,7 @@ void filtered_search(const AnyWalk& walk, Candidate start, std::uint32_t ef, con
     const Slot slot = slot_of(frontier.front(), ties);
     std::pop_heap(frontier.begin(), frontier.end(), std::greater<>());
     frontier.pop_back();
-    if (level == 0 && !frontier.empty()) walk.graph.prefetch_list(slot_of(frontier.front(), ties));
+    if (level == 0 && !frontier.empty()) walk.graph.prefetch_list(slot_of(frontier.front(), ties), walk.known);
     const std::size_t count = gather(walk, slot, level, scratch.visited, scratch);
     walk.score(scratch.fresh.data(), count, scratch.distances.data());
     for (std::size_t i = 0; i < count; ++i) consider(scratch.fresh[i], scratch.distances[i]);

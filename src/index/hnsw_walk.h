@@ -30,6 +30,7 @@ struct Walk {
   const GraphStore& graph;
   GraphEpoch epoch;
   const Query& query;
+  const EpochLists::Table* known = nullptr;  ///< lists of this epoch that were found before
 
   /// Distances of `slots`, in their order.
   void score(const Slot* slots, std::size_t count, float* distances) const {
@@ -44,6 +45,7 @@ struct WalkByCodes {
   GraphEpoch epoch;
   const Codes& codes;
   const CodeQuery& query;
+  const EpochLists::Table* known = nullptr;
 
   void score(const Slot* slots, std::size_t count, float* distances) const {
     score_codes(codes, query, slots, count, distances);
@@ -52,11 +54,20 @@ struct WalkByCodes {
 using CodeWalk = WalkByCodes<CodeTable>;
 using ShortWalk = WalkByCodes<ShortCodes>;
 
+/// Brings what leads to the list of level 0 into the cache.
+template <class AnyWalk>
+void prefetch_head(const AnyWalk& walk, Slot slot) {
+  if (walk.known != nullptr) return walk.known->prefetch(slot);
+  walk.graph.prefetch_head(slot);
+}
+
 /// Fills found.fresh with the neighbors of `slot` that were not visited before, and now are; returns how many.
 template <class AnyWalk>
 [[nodiscard]] std::size_t gather(const AnyWalk& walk, Slot slot, int level, VisitedSet& visited,
                                  FreshNeighbors& found) {
-  const std::span<const Slot> links = walk.graph.neighbors(slot, level, walk.epoch);
+  const std::span<const Slot> links = walk.known != nullptr && level == 0
+                                          ? walk.graph.level0(slot, walk.epoch, *walk.known)
+                                          : walk.graph.neighbors(slot, level, walk.epoch);
   found.make_room(links.size());
   return visited.insert_new(links, found.fresh.data());
 }

@@ -86,7 +86,7 @@ bool GraphWalker::look(const Graph& graph, const GraphRoot& root, const Query& q
     make_room(rest_, links);
     found_.make_room(links);
     const Slot slot = slot_of(pop_nearest(frontier_), kTies);
-    if (!frontier_.empty()) walk.graph.prefetch_list(slot_of(frontier_.front(), kTies));
+    if (!frontier_.empty()) walk.graph.prefetch_list(slot_of(frontier_.front(), kTies), walk.known);
     const std::size_t count = gather(walk, slot, 0, visited_, found_);
     score(walk.graph.vectors(), query, found_.fresh.data(), count, consider);
   }

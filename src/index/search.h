@@ -8,6 +8,7 @@
 
 #include "base/ids.h"
 #include "index/code_table.h"
+#include "index/epoch_lists.h"
 #include "index/graph.h"
 #include "index/short_codes.h"
 #include "index/stop.h"
@@ -47,6 +48,9 @@ struct SearchAids {
   /// A node that the walk of level 0 does not enter: as if it were not in the graph. For asking with the vector of a
   /// node what a stranger of its kind would find. REQUIRES a node of level 0 alone that is not the entry.
   Slot left_out = kNoSlot;
+  /// What readers of the root's epoch found of old lists, and the meter of its memory. Null: nothing is kept.
+  const EpochLists* lists = nullptr;
+  std::atomic<std::uint64_t>* lists_meter = nullptr;
 };
 
 /// Up to max(k, ef)-wide beam search; `out` receives at most k visible candidates, sorted. Allocates nothing once the

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstring>
 
 #include "engine/checkpoint.h"
 #include "engine/commit.h"
@@ -11,6 +12,7 @@
 #include "engine/recovery.h"
 #include "engine/search.h"
 #include "engine/store_fixture.h"
+#include "index/check.h"
 #include "storage/file_names.h"
 
 namespace holdfast::testing {
@@ -36,6 +38,7 @@ class OneCollection : public ::testing::Test {
       CollectionConfig config;
       config.dimension = dimension;
       config.m = 8;
+      config.metric = metric_;
       EXPECT_TRUE(engine::create_collection_files(fs_, request.directory, request.uuid, request.name, config).ok());
     }
     return engine::recover_collection(request).value();
@@ -57,6 +60,7 @@ class OneCollection : public ::testing::Test {
   }
 
   SimFileSystem fs_{11};
+  Metric metric_ = Metric::l2;
 };
 
 /// A row may die, and a checkpoint may be taken, while the graph mutator is making a node of it.
@@ -115,6 +119,51 @@ TEST_F(OneCollection, a_dead_point_may_be_written_again_when_some_of_its_rows_ar
   const auto point = engine::get(*state, *engine::Pin(store.pins()), 7);
   HF_ASSERT_OK(point);
   EXPECT_EQ(point->values, 3U);
+}
+
+/// What pads a row goes into images, whose bytes depend on nothing but the log: also of rows that were written where a
+/// mapped file had its table and footer.
+TEST_F(OneCollection, rows_behind_those_of_the_mapped_file_are_padded_with_zeros) {
+  constexpr std::uint32_t kDimension = 5;
+  {
+    const auto state = open(kDimension);
+    for (std::uint64_t id = 0; id < 10; ++id) HF_ASSERT_OK(put(*state, id, id));
+    HF_ASSERT_OK(engine::checkpoint(*state));
+  }
+  const auto state = open(kDimension);
+  ASSERT_EQ(state->report.frames_replayed, 0U);
+  const index::VectorTable& vectors = state->store.vectors();
+  ASSERT_EQ(vectors.mapped_bytes(), 10 * vectors.stride());
+  for (std::uint64_t id = 10; id < 30; ++id) HF_ASSERT_OK(put(*state, id, id));
+  for (Slot slot = 0; slot < 30; ++slot) {
+    const auto* const row = static_cast<const std::byte*>(vectors.address(slot));
+    const auto vector = vector_of(slot, kDimension);
+    EXPECT_EQ(std::memcmp(row, vector.data(), vectors.vector_bytes()), 0) << slot;
+    EXPECT_TRUE(std::all_of(row + vectors.vector_bytes(), row + vectors.stride(), [](std::byte byte) {
+      return byte == std::byte{0};
+    })) << slot;
+  }
+}
+
+/// Between two steps a node may have lost its last link.
+TEST_F(OneCollection, whoever_asks_for_all_points_between_two_steps_of_the_indexer_gets_them) {
+  constexpr std::uint32_t kPoints = 3'000;
+  metric_ = Metric::inner_product;
+  const auto state = open();
+  WriteBatch batch;
+  for (std::uint64_t id = 0; id < kPoints; ++id) batch.upsert(id, vector_of(id, 8));
+  HF_ASSERT_OK(engine::write(*state, batch, {}));
+  std::uint64_t unreachable = 0;
+  for (bool growing = true; growing;) {
+    HF_ASSERT_OK(engine::index_step(*state));
+    const engine::Pin view(state->store.pins());
+    growing = view->growing_begin < view->growing_end;
+    unreachable += index::check_graph(state->store.graph(), view->graph, view->slot_end).unreachable;
+    const auto all = engine::search(*state, *view, vector_of(17, 8), {.k = kPoints});
+    HF_ASSERT_OK(all);
+    ASSERT_EQ(all->size(), kPoints) << view->graph.nodes << " nodes";
+  }
+  EXPECT_GT(unreachable, 0U) << "the test must meet some";
 }
 
 class DamagedPage : public OneCollection {

@@ -19,7 +19,8 @@ struct Stage {
   index::Graph graph{vectors, {}};
   FreeSlots free_slots;
   PinTable pins{new View{}};
-  Reclaimer reclaimer{pins, slots, graph, free_slots, 100};
+  std::atomic<std::uint64_t> view_bytes{0};
+  Reclaimer reclaimer{pins, slots, graph, free_slots, view_bytes, 100};
 
   void publish(Lsn lsn, GraphEpoch epoch) {
     auto* view = new View(*pins.current());

@@ -65,6 +65,19 @@ TEST(GraphImage, AttachedRowsStandBelowEveryEpoch) {
   const GraphRoot old_root = second.root;
   second.index_all();
   EXPECT_TRUE(second.image(old_root.epoch) == first.image(first.root.epoch));
+
+  const EpochLists lists;
+  std::atomic<std::uint64_t> meter{0};
+  lists.met_old(kChunkSlots, kChunkSlots, meter);
+  ASSERT_NE(lists.table(), nullptr);
+  for (int turn = 0; turn < 2; ++turn) {  // the second one finds what the first one kept
+    for (std::size_t i = 0; i < 50; ++i) {
+      std::vector<Candidate> answer;
+      search_graph(*second.graph, old_root, Query(*second.table, vectors[i].data()), 10, 40, {}, answer,
+                   {.lists = &lists, .lists_meter = &meter});
+      ASSERT_EQ(first.search(vectors[i], 10, 40), answer);
+    }
+  }
 }
 
 TEST(GraphImage, MisalignedBytesAreCopied) {
