@@ -111,7 +111,10 @@ void GraphStore::publish_list(Slot slot, int level, NeighborList* list) noexcept
   swing_head(head, list);
   list_bytes_.fetch_add(list_bytes(list->count) - (old == nullptr ? 0ULL : list_bytes(old->count)),
                         std::memory_order_relaxed);
-  raise(chunk->changed, list->epoch);  // pairs: changed_epoch
+  raise(chunk->changed, list->epoch);                                 // pairs: changed_epoch
+  if (newest_epoch_.load(std::memory_order_relaxed) < list->epoch) {  // all that publish at once have the same one
+    newest_epoch_.store(list->epoch, std::memory_order_relaxed);
+  }
   // A node with upper levels comes and goes by its list of level 0.
   const bool was_mapped =
       row < chunk->mapped_rows && is_checked(*chunk, row) && chunk->mapped[std::size_t{row} * row_numbers_] != kNoNode;

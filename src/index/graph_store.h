@@ -151,6 +151,10 @@ class GraphStore {
   [[nodiscard]] const GraphChunk* chunk(std::uint32_t number) const noexcept {
     return std::atomic_ref<GraphChunk*>(directory_[number]).load(std::memory_order_acquire);  // pairs: make_chunk
   }
+  /// Whether any list may be newer than the epoch. What is published just now may be missed.
+  [[nodiscard]] bool is_outdated(GraphEpoch epoch) const noexcept {
+    return newest_epoch_.load(std::memory_order_relaxed) > epoch;
+  }
   /// Whether the slot has a list that is newer than the epoch.
   [[nodiscard]] bool is_newer(Slot slot, GraphEpoch epoch) const noexcept {
     const GraphChunk* const chunk = chunk_of(slot);
@@ -246,11 +250,12 @@ class GraphStore {
   GraphChunk** directory_;     ///< kMaxChunks pointers
   std::vector<Pages> chunks_;  ///< committer only
   std::vector<std::shared_ptr<const void>> owners_;
-  std::vector<std::unique_ptr<Mapped>> mapped_;  ///< by chunk; fixed before readers exist
-  mutable Mutex block_mutex_;                    ///< held while a block is checked
-  mutable Mutex upper_mutex_;                    ///< held while upper levels are loaded; before block_mutex_
-  std::atomic<Slot> slot_limit_{0};              // release in reserve, acquire in slot_limit
-  std::atomic<std::uint64_t> list_bytes_{0};     // a meter: relaxed
+  std::vector<std::unique_ptr<Mapped>> mapped_;           ///< by chunk; fixed before readers exist
+  mutable Mutex block_mutex_;                             ///< held while a block is checked
+  mutable Mutex upper_mutex_;                             ///< held while upper levels are loaded; before block_mutex_
+  std::atomic<Slot> slot_limit_{0};                       // release in reserve, acquire in slot_limit
+  std::atomic<GraphEpoch> newest_epoch_{0};               // a hint: relaxed
+  alignas(64) std::atomic<std::uint64_t> list_bytes_{0};  // a meter: relaxed; on a line that no search reads
 };
 
 [[nodiscard]] const GraphStore& store_of(const Graph& graph) noexcept;

@@ -46,7 +46,7 @@ struct Wanted {
 void count_old_lists(const GraphStore& store, const GraphRoot& root, const std::vector<Candidate>& nearest,
                      const SearchAids& aids) {
   constexpr std::size_t kAsked = 8;
-  if (aids.lists == nullptr || aids.lists->table() != nullptr) return;
+  if (aids.lists == nullptr || !store.is_outdated(root.epoch) || aids.lists->table() != nullptr) return;
   std::uint32_t met = 0;
   for (std::size_t i = 0; i < std::min(kAsked, nearest.size()); ++i) {
     met += store.is_newer(nearest[i].slot, root.epoch) ? 1 : 0;
