@@ -61,12 +61,19 @@ void prefetch_head(const AnyWalk& walk, Slot slot) {
   walk.graph.prefetch_head(slot);
 }
 
+/// Out of the way of readers of the newest epoch.
+[[nodiscard, gnu::noinline]] inline std::span<const Slot> known_links(const GraphStore& graph, Slot slot,
+                                                                      GraphEpoch epoch,
+                                                                      const EpochLists::Table& known) {
+  return graph.level0(slot, epoch, known);
+}
+
 /// Fills found.fresh with the neighbors of `slot` that were not visited before, and now are; returns how many.
 template <class AnyWalk>
-[[nodiscard]] std::size_t gather(const AnyWalk& walk, Slot slot, int level, VisitedSet& visited,
-                                 FreshNeighbors& found) {
+[[nodiscard, gnu::always_inline]] inline std::size_t gather(const AnyWalk& walk, Slot slot, int level,
+                                                            VisitedSet& visited, FreshNeighbors& found) {
   const std::span<const Slot> links = walk.known != nullptr && level == 0
-                                          ? walk.graph.level0(slot, walk.epoch, *walk.known)
+                                          ? known_links(walk.graph, slot, walk.epoch, *walk.known)
                                           : walk.graph.neighbors(slot, level, walk.epoch);
   found.make_room(links.size());
   return visited.insert_new(links, found.fresh.data());
