@@ -69,7 +69,8 @@ class EpochLists {
   }  // pairs: met_old
 
   /// A search without a table found that `met` of the nearest nodes have newer versions. Makes the table when that has
-  /// been so often enough, for slots below `end`; it counts into `meter`. If memory is short there is none.
+  /// been so often enough, for slots below `end`; it counts into `meter`, which outlives this object. If memory is
+  /// short there is none.
   void met_old(std::uint32_t met, Slot end, std::atomic<std::uint64_t>& meter) const noexcept;
 
  private:

@@ -66,8 +66,8 @@ TEST(GraphImage, AttachedRowsStandBelowEveryEpoch) {
   second.index_all();
   EXPECT_TRUE(second.image(old_root.epoch) == first.image(first.root.epoch));
 
-  const EpochLists lists;
   std::atomic<std::uint64_t> meter{0};
+  const EpochLists lists;
   lists.met_old(kChunkSlots, kChunkSlots, meter);
   ASSERT_NE(lists.table(), nullptr);
   for (int turn = 0; turn < 2; ++turn) {  // the second one finds what the first one kept
