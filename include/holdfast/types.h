@@ -352,8 +352,7 @@ struct CollectionStats {
   std::uint64_t calibrations = 0;    ///< how often beam widths were measured since open (SearchOptions::recall)
   std::uint64_t calibration_us = 0;  ///< processor time that they took, of all threads
   std::uint64_t payload_bytes = 0;
-  std::uint64_t retained_bytes =
-      0;  ///< old versions (lists, payloads, rows) that a snapshot may still read, and what it keeps
+  std::uint64_t retained_bytes = 0;   ///< what snapshots hold: old versions (lists, payloads, rows), lists they found
   std::uint64_t reclaim_backlog = 0;  ///< dead rows out of the graph that wait for snapshots to go
   std::uint64_t pinned_snapshots = 0;
   Lsn oldest_snapshot_lsn = 0;  ///< 0: there is none

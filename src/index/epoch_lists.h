@@ -16,6 +16,7 @@
 #include <cstdint>
 
 #include "base/ids.h"
+#include "base/pages.h"
 #include "index/neighbor_list.h"
 
 namespace holdfast::index {
@@ -64,9 +65,7 @@ class EpochLists {
   ~EpochLists() { forget(); }
 
   /// Null while there is none.
-  [[nodiscard]] const Table* table() const noexcept {
-    return table_.load(std::memory_order_acquire);
-  }  // pairs: met_old
+  [[nodiscard]] const Table* table() const noexcept { return table_.load(std::memory_order_acquire); }  // met_old
 
   /// A search without a table found that `met` of the nearest nodes have newer versions. Makes the table when that has
   /// been so often enough, for slots below `end`; it counts into `meter`, which outlives this object. If memory is
